@@ -1,0 +1,45 @@
+#include "ops/conv.h"
+
+#include <tuple>
+
+#include "bind/casters.h"
+
+namespace chainrule::bind {
+
+namespace {
+
+// As one tuple: calls with more than six arguments make pybind11 ask the system for memory.
+using Options = std::tuple<Shape, Shape, Shape, int64_t>;
+
+ops::ConvOptions unpack(const Options& options) {
+  const auto& [stride, padding, dilation, groups] = options;
+  return {stride, padding, dilation, groups};
+}
+
+}  // namespace
+
+void init_conv(py::module_& m) {
+  using namespace pybind11::literals;
+
+  m.def(
+      "conv2d",
+      [](const TensorRef& x, const TensorRef& weight, const OptionalTensor& bias, const Options& options) {
+        return ops::conv2d(x, weight, bias, unpack(options));
+      },
+      "x"_a, "weight"_a, "bias"_a, "options"_a, "options: (stride, padding, dilation, groups).");
+  m.def(
+      "conv2d_input_grad",
+      [](const TensorRef& grad, const TensorRef& weight, const Shape& input_shape, const Options& options) {
+        return ops::conv2d_input_grad(grad, weight, input_shape, unpack(options));
+      },
+      "grad"_a, "weight"_a, "input_shape"_a, "options"_a);
+  m.def(
+      "conv2d_weight_grad",
+      [](const TensorRef& grad, const TensorRef& x, const Shape& weight_shape, const Options& options) {
+        return ops::conv2d_weight_grad(grad, x, weight_shape, unpack(options));
+      },
+      "grad"_a, "x"_a, "weight_shape"_a, "options"_a);
+  m.def("conv2d_bias_grad", &ops::conv2d_bias_grad, "grad"_a);
+}
+
+}  // namespace chainrule::bind

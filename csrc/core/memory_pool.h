@@ -1,0 +1,45 @@
+#pragma once
+// The private memory of one recorded program.
+
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "core/ref.h"
+
+namespace chainrule {
+
+class MemoryPool : public RefCounted<MemoryPool> {
+ public:
+  ~MemoryPool();
+
+  void* take(size_t bytes);
+  void give_back(void* data);
+  size_t bytes() const { return total_; }
+  size_t blocks() const { return blocks_.size(); }
+
+  // The pool that this thread's allocations come from while it records; null otherwise.
+  static MemoryPool* current();
+
+  class Scope {
+   public:
+    explicit Scope(MemoryPool* pool);
+    ~Scope();
+    Scope(const Scope&) = delete;
+
+   private:
+    MemoryPool* before_;
+  };
+
+ private:
+  struct Block {
+    void* data;
+    size_t bytes;
+  };
+  std::vector<Block> blocks_;
+  std::multimap<size_t, void*> free_;
+  std::map<void*, size_t> sizes_;
+  size_t total_ = 0;
+};
+
+}  // namespace chainrule

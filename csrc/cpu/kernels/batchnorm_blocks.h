@@ -1,0 +1,51 @@
+#pragma once
+// How both directions of batch normalisation walk [batch, channels, length].
+
+#include "core/parallel.h"
+#include "cpu/kernels/batchnorm.h"
+#include "cpu/simd.h"
+
+namespace chainrule::cpu::CHAINRULE_ISA_NS {
+namespace {
+
+[[gnu::always_inline]] inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+[[gnu::always_inline]] inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Elements of a plane read twice while they are in the cache.
+inline constexpr int64_t kPlaneBlock = 4096;
+// Where planes are single elements, channels are neighbours: a block of these is handled side by side.
+inline constexpr int64_t kChannelBlock = 128;
+inline constexpr int64_t kRowBlock = 64;
+
+// A task's part: some channels of some samples.
+struct Part {
+  int64_t channel_begin, channel_end, batch_begin, batch_end, batch_index;
+};
+
+[[gnu::always_inline]] inline int64_t batch_shards(const BatchnormPlan& p) {
+  return p.batch == 0 ? 1 : ceil_div(p.batch, p.batch_shard);
+}
+
+template <class Body>
+[[gnu::always_inline]] inline void each_part(const BatchnormPlan& p, Body body) {
+  if (p.channels == 0) return;
+  const int64_t groups = ceil_div(p.channels, p.channel_shard);
+  parallel(groups * batch_shards(p), [&](int64_t task) {
+    const int64_t c = task % groups * p.channel_shard, n = task / groups * p.batch_shard;
+    body(
+        Part{c, least(c + p.channel_shard, p.channels), n, least(n + p.batch_shard, p.batch), task / groups});
+  });
+}
+
+// body(first element, channel) for every plane of a part, a sample's channels in order.
+template <class Body>
+[[gnu::always_inline]] inline void each_plane(const BatchnormPlan& p, const Part& part, Body body) {
+  for (int64_t n = part.batch_begin; n < part.batch_end; ++n) {
+    for (int64_t c = part.channel_begin; c < part.channel_end; ++c) {
+      body((n * p.channels + c) * p.length, c);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chainrule::cpu::CHAINRULE_ISA_NS

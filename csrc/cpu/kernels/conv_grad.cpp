@@ -1,0 +1,212 @@
+// Gradients of a convolution with respect to its weight and bias: sums over images and pixels. The weight
+// gradient is a set of dot products between rows of the result's gradient and shifted planes of the source
+// (conv.h), both laid out with the planes' pitch, the gradient with zeros where the grid leaves the result.
+
+#include "core/parallel.h"
+#include "cpu/kernels/conv_dot.h"
+#include "cpu/kernels/conv_planes.h"
+
+namespace chainrule::cpu::CHAINRULE_ISA_NS {
+namespace {
+
+// Gradient rows of one band in the planes' pitch, zero outside the result and up to `length`.
+template <class T>
+void copy_gradient(const ConvWeightGradPlan& plan, const T* gradient, int64_t band, int64_t filters, T* to) {
+  const ConvAxis &h = plan.planes.axis[0], &w = plan.planes.axis[1];
+  const int64_t first = band * plan.planes.band;
+  const int64_t rows = lesser(plan.planes.band, h.grid - first);
+  for (int64_t f = 0; f < filters; ++f, gradient += h.out * w.out, to += plan.length) {
+    T* at = to;
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t rest = lesser(plan.planes.pitch, to + plan.length - at);
+      copy_row(at, gradient + (first + i) * w.out, w.out);
+      zero_row(at + w.out, rest - w.out);
+      at += rest;
+    }
+    zero_row(at, to + plan.length - at);
+  }
+}
+
+template <class T>
+struct WeightGradient {
+  const ConvWeightGradPlan& plan;
+  const ConvPlanes& p = plan.planes;
+  const T* gradient;
+  const T* source;
+  int64_t* taps;  // offset of each (channel, tap)
+  T* sums;        // [shard][weight]; the result itself when there is one shard
+  T* buffers;
+
+  int64_t tap_count() const { return p.channels * p.axis[0].kernel * p.axis[1].kernel; }
+  int64_t unit_planes() const { return p.channels * p.axis[0].slots * p.axis[1].slots * p.plane; }
+
+  void make_table() const {
+    int64_t at = 0;
+    for (int64_t c = 0; c < p.channels; ++c) {
+      for (int64_t kh = 0; kh < p.axis[0].kernel; ++kh) {
+        for (int64_t kw = 0; kw < p.axis[1].kernel; ++kw) taps[at++] = tap_offset(p, c, kh, kw);
+      }
+    }
+  }
+
+  template <int kR>
+  void add_rows(DotTile<T>& t, T* to, bool first) const {
+    const int64_t count = tap_count();
+    for (int64_t k = 0; k < count; k += kTaps) {
+      const int64_t n = lesser(kTaps, count - k);
+      for (int64_t j = 0; j < kTaps; ++j) t.taps[j] = taps[k + lesser(j, n - 1)];
+      dot_tile<T, kR>(t);
+      for (int64_t r = 0; r < kR; ++r) {
+        for (int64_t j = 0; j < n; ++j) {
+          T& sum = to[r * count + k + j];
+          sum = first ? t.sums[r * kTaps + j] : sum + t.sums[r * kTaps + j];
+        }
+      }
+    }
+  }
+
+  // Adds the products of the units held in the buffer to the sums of `filters` filters.
+  template <int kR = kRows>
+  void add_filters(DotTile<T>& t, int64_t filters, T* to, bool first) const {
+    for (; filters >= kR; filters -= kR, t.rows += kR * plan.length, to += kR * tap_count()) {
+      add_rows<kR>(t, to, first);
+    }
+    if constexpr (kR > 1) {
+      if (filters > 0) add_filters<kR / 2>(t, filters, to, first);
+    }
+  }
+
+  // One group and split of the filters over one shard of the units (images and bands of the group).
+  void run_item(int64_t group, int64_t split, int64_t shard, T* buffer) const {
+    const int64_t units = p.images * p.bands;
+    const int64_t first_filter = split * plan.split,
+                  filters = lesser(plan.split, plan.filters - first_filter);
+    const int64_t begin = shard * units / plan.shards, end = (shard + 1) * units / plan.shards;
+    const int64_t source_size = p.channels * p.axis[0].source * p.axis[1].source;
+    const int64_t out_size = p.axis[0].out * p.axis[1].out;
+    T* const to = sums + ((shard * p.groups + group) * plan.filters + first_filter) * tap_count();
+    T* const rows = buffer + plan.chunk * unit_planes();
+    for (int64_t chunk = begin; chunk < end; chunk += plan.chunk) {
+      const int64_t n = lesser(plan.chunk, end - chunk);
+      for (int64_t u = 0; u < n; ++u) {
+        const int64_t at = (chunk + u) / p.bands * p.groups + group, band = (chunk + u) % p.bands;
+        copy_planes(p, source + at * source_size, band, buffer + u * unit_planes());
+        copy_gradient(plan, gradient + (at * plan.filters + first_filter) * out_size, band, filters,
+                      rows + u * filters * plan.length);
+      }
+      DotTile<T> t{.rows = rows,
+                   .planes = buffer,
+                   .length = plan.length,
+                   .units = n,
+                   .row_unit_step = filters * plan.length,
+                   .plane_unit_step = unit_planes(),
+                   .taps = {},
+                   .sums = {}};
+      add_filters(t, filters, to, chunk == begin);
+    }
+  }
+
+  void run_task(int64_t task) const {
+    const int64_t splits = (plan.filters + plan.split - 1) / plan.split;
+    const int64_t items = plan.shards * p.groups * splits;
+    for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
+      run_item(i / splits % p.groups, i % splits, i / splits / p.groups, buffers + task * plan.buffer);
+    }
+  }
+
+  // The shards' sums, added in their order.
+  void add_shards(T* out) const {
+    const int64_t n = p.groups * plan.filters * tap_count();
+    parallel(plan.add_tasks, [&](int64_t task) {
+      const int64_t begin = task * n / plan.add_tasks, end = (task + 1) * n / plan.add_tasks;
+      for (int64_t i = begin; i < end; ++i) out[i] = sums[i];
+      for (int64_t s = 1; s < plan.shards; ++s) {
+        const T* from = sums + s * n;
+        CHAINRULE_INDEPENDENT
+        for (int64_t i = begin; i < end; ++i) out[i] += from[i];
+      }
+    });
+  }
+};
+
+template <class T>
+Status weight_grad(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
+  const ConvWeightGradPlan& plan = data.as<ConvWeightGradPlan>();
+  const int64_t taps = plan.planes.channels * plan.planes.axis[0].kernel * plan.planes.axis[1].kernel;
+  const int64_t size = plan.planes.groups * plan.filters * taps;
+  if (plan.tasks == 0) {
+    zero_row(out.at<T>(0), size);
+    return {};
+  }
+  int64_t* const table = static_cast<int64_t*>(workspace);
+  T* const scratch = reinterpret_cast<T*>(table + taps);
+  const bool direct = plan.shards == 1;
+  const WeightGradient<T> g{.plan = plan,
+                            .gradient = in.at<const T>(0),
+                            .source = in.at<const T>(1),
+                            .taps = table,
+                            .sums = direct ? out.at<T>(0) : scratch,
+                            .buffers = direct ? scratch : scratch + plan.shards * size};
+  g.make_table();
+  parallel(plan.tasks, [&](int64_t task) { g.run_task(task); });
+  if (!direct) g.add_shards(out.at<T>(0));
+  return {};
+}
+
+// In double: a bias gradient often is a small difference of many large terms, and memory sets the pace.
+double sum_row(const double* row, int64_t n) {
+  constexpr int64_t lanes = simd::kLanes<double>;
+  simd::F64 sum[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    for (int j = 0; j < 4; ++j) sum[j] += simd::load(row + i + j * lanes);
+  }
+  for (; i + lanes <= n; i += lanes) sum[0] += simd::load(row + i);
+  if (i < n) sum[1] += simd::load_n(row + i, n - i);
+  return simd::reduce_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+double sum_row(const float* row, int64_t n) {
+  constexpr int64_t lanes = simd::kLanes<float>;
+  simd::F64 sum[4] = {};
+  const auto add = [&](simd::F32 x, int j) __attribute__((always_inline)) {
+    sum[j] += simd::widen_low(x);
+    sum[j + 1] += simd::widen_high(x);
+  };
+  int64_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    add(simd::load(row + i), 0);
+    add(simd::load(row + i + lanes), 2);
+  }
+  for (; i + lanes <= n; i += lanes) add(simd::load(row + i), 0);
+  if (i < n) add(simd::load_n(row + i, n - i), 2);
+  return simd::reduce_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+template <class T>
+Status bias_grad(Stream&, const PlanData& data, Ptrs in, Ptrs out, void*) {
+  const ConvBiasGradPlan& plan = data.as<ConvBiasGradPlan>();
+  const T* const gradient = in.at<const T>(0);
+  T* const to = out.at<T>(0);
+  if (plan.tasks == 0) return {};
+  parallel(plan.tasks, [&](int64_t task) {
+    const int64_t end = (task + 1) * plan.channels / plan.tasks;
+    for (int64_t c = task * plan.channels / plan.tasks; c < end; ++c) {
+      double sum = 0;
+      for (int64_t n = 0; n < plan.images; ++n) {
+        sum += sum_row(gradient + (n * plan.channels + c) * plan.pixels, plan.pixels);
+      }
+      to[c] = static_cast<T>(sum);
+    }
+  });
+  return {};
+}
+
+}  // namespace
+
+extern constinit const ConvGradTable conv_grad = {.weight_grad = {weight_grad<float>, weight_grad<double>},
+                                                  .bias_grad = {bias_grad<float>, bias_grad<double>},
+                                                  .tile_rows = kRows,
+                                                  .vector_bytes = simd::kVectorBytes};
+
+}  // namespace chainrule::cpu::CHAINRULE_ISA_NS

@@ -1,0 +1,102 @@
+#pragma once
+// The planes of conv.h: copying an image into them, and the offsets of taps. Included by kernels only.
+
+#include "cpu/kernels/conv.h"
+#include "cpu/simd.h"
+
+namespace chainrule::cpu::CHAINRULE_ISA_NS {
+namespace {
+
+[[gnu::always_inline]] inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+[[gnu::always_inline]] inline int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// The smallest integer not below a / b, for b > 0.
+[[gnu::always_inline]] inline int64_t ceil_div(int64_t a, int64_t b) {
+  return a > 0 ? (a + b - 1) / b : -(-a / b);
+}
+
+template <class T>
+[[gnu::always_inline]] inline void copy_row(T* to, const T* from, int64_t n) {
+  constexpr int64_t lanes = simd::kLanes<T>;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) simd::store(to + i, simd::load(from + i));
+  if (i < n) simd::store_n(to + i, simd::load_n(from + i, n - i), n - i);
+}
+
+template <class T>
+[[gnu::always_inline]] inline void zero_row(T* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = T(0);
+}
+
+template <class T>
+void gather_row(T* to, const T* from, int64_t n, int64_t step) {
+  if (step == 2) {
+    for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
+}
+
+template <class T>
+void scatter_row(T* to, const T* from, int64_t n, int64_t step) {
+  if (step == 1) return copy_row(to, from, n);
+  if (step == 2) {
+    for (int64_t i = 0; i < n; ++i) to[2 * i] = from[i];
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) to[step * i] = from[i];
+}
+
+// The plane positions [low, high) whose source positions first, first + step, ... lie inside [0, source).
+struct Inside {
+  int64_t low, high;
+};
+[[gnu::always_inline]] inline Inside inside(int64_t first, int64_t step, int64_t source, int64_t count) {
+  const int64_t low = lesser(greater(ceil_div(-first, step), 0), count);
+  return {low, lesser(greater(ceil_div(source - first, step), low), count)};
+}
+
+// One plane of one channel: grid rows from `row` on, for one residue on each axis.
+template <class T>
+void copy_plane(const ConvPlanes& p, const T* image, int64_t row, int64_t slot_h, int64_t slot_w, T* to) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  const int64_t first_row = row * h.source_step + h.residue(slot_h) + h.source_origin;
+  const int64_t first_col = w.residue(slot_w) + w.source_origin;
+  const Inside rows = inside(first_row, h.source_step, h.source, p.band + h.halo);
+  const Inside cols = inside(first_col, w.source_step, w.source, p.pitch);
+  const int64_t n = cols.high - cols.low;
+  zero_row(to, p.plane);  // one sweep costs less than the borders of many short rows
+  if (n == 0) return;
+  const T* from =
+      image + (first_row + rows.low * h.source_step) * w.source + first_col + cols.low * w.source_step;
+  to += rows.low * p.pitch + cols.low;
+  const int64_t from_step = h.source_step * w.source;
+  for (int64_t i = rows.low; i < rows.high; ++i, from += from_step, to += p.pitch) {
+    if (w.source_step == 1)
+      copy_row(to, from, n);
+    else
+      gather_row(to, from, n, w.source_step);
+  }
+}
+
+// All planes of a unit. `source` is the unit's image and group.
+template <class T>
+void copy_planes(const ConvPlanes& p, const T* source, int64_t band, T* to) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  for (int64_t c = 0; c < p.channels; ++c, source += h.source * w.source) {
+    for (int64_t i = 0; i < h.slots; ++i) {
+      for (int64_t j = 0; j < w.slots; ++j, to += p.plane) copy_plane(p, source, band * p.band, i, j, to);
+    }
+  }
+}
+
+// Where the plane element of grid position 0 under a tap lies, from the start of a unit's planes.
+[[gnu::always_inline]] inline int64_t tap_offset(const ConvPlanes& p, int64_t channel, int64_t kh,
+                                                 int64_t kw) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  return ((channel * h.slots + h.slot(kh)) * w.slots + w.slot(kw)) * p.plane + h.shift(kh) * p.pitch +
+         w.shift(kw);
+}
+
+}  // namespace
+}  // namespace chainrule::cpu::CHAINRULE_ISA_NS

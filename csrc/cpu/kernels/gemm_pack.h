@@ -1,0 +1,112 @@
+#pragma once
+// Packing: the rows of A and the columns of B that a tile needs, in the order in which the micro-kernel reads
+// them. Reads any strides; transposes in registers where the elements that belong together lie apart.
+
+#include "cpu/kernels/gemm_tile.h"
+
+namespace chainrule::cpu::CHAINRULE_ISA_NS {
+namespace {
+namespace gemm {
+
+// Lane l of the results: of x and y with the blocks of `distance` lanes exchanged across the diagonal.
+template <int distance, class V>
+[[gnu::always_inline]] inline void exchange_blocks(V& x, V& y) {
+  const auto pick = [&]<std::size_t... l>(std::index_sequence<l...>) __attribute__((always_inline)) {
+    constexpr int lanes = sizeof...(l);
+    const V low = __builtin_shufflevector(x, y, static_cast<int>(l & distance ? lanes + l - distance : l)...);
+    const V high =
+        __builtin_shufflevector(x, y, static_cast<int>(l & distance ? lanes + l : l + distance)...);
+    x = low;
+    y = high;
+  };
+  pick(std::make_index_sequence<simd::kLanes<simd::Element<V>>>{});
+}
+
+template <int distance, class V, int L>
+[[gnu::always_inline]] inline void transpose_stage(V (&v)[L]) {
+  if constexpr (distance > 0) {
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) {
+      if (!(i & distance)) exchange_blocks<distance>(v[i], v[i + distance]);
+    }
+    transpose_stage<distance / 2>(v);
+  }
+}
+
+// to[k * to_step + i] = from[i * line + k] for i < lines (at most one vector), the other lanes zero; k <
+// depth.
+template <class T>
+inline void interleave(T* to, int64_t to_step, const T* from, int64_t line, int64_t lines, int64_t depth) {
+  constexpr int L = simd::kLanes<T>;
+  for (int64_t k = 0; k < depth; k += L) {
+    const int64_t left = depth - k < L ? depth - k : L;
+    simd::Vec<T> v[L];
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) {
+      v[i] = simd::Vec<T>{};
+      if (i < lines)
+        v[i] = left == L ? simd::load(from + i * line + k) : simd::load_n(from + i * line + k, left);
+    }
+    transpose_stage<L / 2>(v);
+    T* const row = to + k * to_step;
+    if (left == L) {
+#pragma GCC unroll 16
+      for (int i = 0; i < L; ++i) simd::store(row + i * to_step, v[i]);
+    } else {
+#pragma GCC unroll 16
+      for (int i = 0; i < L; ++i) {
+        if (i < left) simd::store(row + i * to_step, v[i]);
+      }
+    }
+  }
+}
+
+// to[k * width + i] = from[i * line + k * step] for i < lines, zero for lines <= i < width; width is a
+// multiple of the vector size.
+template <class T, int64_t width>
+inline void pack_panel(T* to, const T* from, int64_t line, int64_t step, int64_t lines, int64_t depth) {
+  constexpr int64_t L = simd::kLanes<T>;
+  if (step == 1) {
+    for (int64_t i = 0; i < width; i += L) {
+      interleave(to + i, width, from + i * line, line, lines - i, depth);
+    }
+  } else if (line == 1 && lines == width) {
+    for (int64_t k = 0; k < depth; ++k) {
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < width; i += L) simd::store(to + k * width + i, simd::load(from + k * step + i));
+    }
+  } else if (line == 1) {
+    for (int64_t k = 0; k < depth; ++k) {
+      for (int64_t i = 0; i < width; i += L) {
+        const int64_t left = lines - i;
+        simd::Vec<T> v{};
+        if (left >= L) {
+          v = simd::load(from + k * step + i);
+        } else if (left > 0) {
+          v = simd::load_n(from + k * step + i, left);
+        }
+        simd::store(to + k * width + i, v);
+      }
+    }
+  } else {
+    for (int64_t k = 0; k < depth; ++k) {
+      for (int64_t i = 0; i < width; ++i) to[k * width + i] = i < lines ? from[i * line + k * step] : T(0);
+    }
+  }
+}
+
+// One panel of A: `rows` <= kMR rows, `depth` columns, element (i, k) at a[i * row + k * column].
+template <class T>
+inline void pack_a(T* to, const T* a, int64_t row, int64_t column, int64_t rows, int64_t depth) {
+  pack_panel<T, kAStep<T>>(to, a, row, column, rows, depth);
+}
+
+// One panel of B: `columns` <= kNR columns, `depth` rows, element (k, j) at b[k * row + j * column].
+template <class T>
+inline void pack_b(T* to, const T* b, int64_t row, int64_t column, int64_t columns, int64_t depth) {
+  pack_panel<T, kNR<T>>(to, b, column, row, columns, depth);
+}
+
+}  // namespace gemm
+}  // namespace
+}  // namespace chainrule::cpu::CHAINRULE_ISA_NS

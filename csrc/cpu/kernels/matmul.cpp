@@ -1,0 +1,121 @@
+// Matrix-matrix products; the micro-kernel and its blocks are in gemm.h.
+
+#include "cpu/kernels/matmul.h"
+
+#include "cpu/kernels/gemm.h"
+
+namespace chainrule::cpu::CHAINRULE_ISA_NS {
+namespace {
+
+template <class T>
+gemm::Epilogue<T> epilogue_of(const MatmulPlan& p, Ptrs in) {
+  gemm::Epilogue<T> e;
+  if (in.count > 2) e.column_bias = in.at<const T>(2);
+  e.relu = p.relu;
+  return e;
+}
+
+// One block: A packed on the stack, B read in place where whole panels lie in rows, else packed there too.
+template <class T>
+void small_product(const MatmulPlan& p, const T* a, const T* b, T* c, const gemm::Epilogue<T>& epilogue) {
+  constexpr int64_t kElements = kStackBytes / sizeof(T);
+  alignas(64) T packed_a[kElements];
+  alignas(64) T packed_b[kElements];
+  gemm::Block<T> block;
+  block.m = p.m;
+  block.n = p.n;
+  block.k = p.k;
+  block.mr = gemm::panel_rows(p.m);
+  block.a = packed_a;
+  block.b = packed_b;
+  block.c = c;
+  block.c_row = p.n;
+  block.add = false;
+  block.epilogue = epilogue;
+  const int64_t panels = block.a_panels();
+  gemm::pack_a_panels(packed_a, a, p.a_row, p.a_column, p.m, p.k, block.mr, 0, panels);
+  for (int64_t j = 0; j < block.b_panels(); ++j) {
+    const int64_t j0 = j * gemm::kNR<T>;
+    const int64_t columns = p.n - j0 < gemm::kNR<T> ? p.n - j0 : gemm::kNR<T>;
+    const T* const panel = b + j0 * p.b_column;
+    if (p.b_column == 1 && columns == gemm::kNR<T>) {
+      gemm::multiply_column(block, 0, panels, j, panel, p.b_row);
+    } else {
+      gemm::pack_b(packed_b, panel, p.b_row, p.b_column, columns, p.k);
+      gemm::multiply_column(block, 0, panels, j, packed_b, gemm::kNR<T>);
+    }
+  }
+}
+
+template <class T>
+Status run_small(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
+  const MatmulPlan& p = plan.as<MatmulPlan>();
+  const gemm::Epilogue<T> epilogue = epilogue_of<T>(p, in);
+  for_each_item<T>(p, in, out,
+                   [&](const T* a, const T* b, T* c, int64_t) { small_product(p, a, b, c, epilogue); });
+  return {};
+}
+
+template <class T>
+Status run_packed(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
+  const MatmulPlan& p = plan.as<MatmulPlan>();
+  const gemm::Epilogue<T> epilogue = epilogue_of<T>(p, in);
+  GemmCut cut = gemm_cut(gemm::kBlocks<T>, p.m, p.n, p.k);
+  cut.shards = p.shards;
+  for_each_item<T>(p, in, out, [&](const T* a, const T* b, T* c, int64_t task) {
+    const gemm::Problem<T> problem{.m = p.m,
+                                   .n = p.n,
+                                   .k = p.k,
+                                   .a = a,
+                                   .a_row = p.a_row,
+                                   .a_column = p.a_column,
+                                   .c = c,
+                                   .c_row = p.n,
+                                   .epilogue = epilogue};
+    T* const packed = reinterpret_cast<T*>(static_cast<char*>(workspace) + task * p.item_workspace);
+    gemm::gemm(problem, cut, gemm::StridedB<T>{b, p.b_row, p.b_column}, packed);
+  });
+  return {};
+}
+
+// Wraps around, as integer arithmetic does everywhere in the library.
+template <class T>
+Status run_integer(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
+  const MatmulPlan& p = plan.as<MatmulPlan>();
+  for_each_item<T>(p, in, out, [&](const T* a, const T* b, T* c, int64_t) {
+    for (int64_t i = 0; i < p.m; ++i) {
+      T* const row = c + i * p.n;
+      for (int64_t j = 0; j < p.n; ++j) row[j] = 0;
+      for (int64_t k = 0; k < p.k; ++k) {
+        const uint64_t x = static_cast<uint64_t>(a[i * p.a_row + k * p.a_column]);
+        const T* const source = b + k * p.b_row;
+        for (int64_t j = 0; j < p.n; ++j) {
+          const uint64_t y = static_cast<uint64_t>(source[j * p.b_column]);
+          row[j] = static_cast<T>(static_cast<uint64_t>(row[j]) + x * y);
+        }
+      }
+    }
+  });
+  return {};
+}
+
+constexpr MatmulTable make_table() {
+  constexpr int u8 = static_cast<int>(DType::uint8), i64 = static_cast<int>(DType::int64);
+  constexpr int f32 = static_cast<int>(DType::float32), f64 = static_cast<int>(DType::float64);
+  MatmulTable t{};
+  t.blocks[f32] = gemm::kBlocks<float>;
+  t.blocks[f64] = gemm::kBlocks<double>;
+  t.small[u8] = run_integer<uint8_t>;
+  t.small[i64] = run_integer<int64_t>;
+  t.small[f32] = run_small<float>;
+  t.small[f64] = run_small<double>;
+  t.packed[f32] = run_packed<float>;
+  t.packed[f64] = run_packed<double>;
+  return t;
+}
+
+}  // namespace
+
+extern constinit const MatmulTable matmul = make_table();
+
+}  // namespace chainrule::cpu::CHAINRULE_ISA_NS

@@ -1,0 +1,30 @@
+#pragma once
+// Batch normalisation over [N, C, ...]: y = (x - mean) / sqrt(var + eps) · weight + bias per channel.
+
+#include "core/op.h"
+
+namespace chainrule::ops {
+
+struct BatchNormResult {
+  TensorRef y;
+  TensorRef mean, invstd;  // float64 [C], for the gradient
+};
+
+// Training: the batch's own mean and biased variance. running_mean and running_var, both given or neither,
+// move by `momentum` towards its mean and unbiased variance, in place.
+BatchNormResult batch_norm_train(const TensorRef& x, const OptionalTensor& running_mean,
+                                 const OptionalTensor& running_var, const OptionalTensor& weight,
+                                 const OptionalTensor& bias, double momentum, double eps);
+
+// Evaluation: the running statistics.
+BatchNormResult batch_norm_eval(const TensorRef& x, const OptionalTensor& running_mean,
+                                const OptionalTensor& running_var, const OptionalTensor& weight,
+                                const OptionalTensor& bias, double eps);
+
+struct BatchNormGrad {
+  TensorRef x, weight, bias;
+};
+BatchNormGrad batch_norm_grad(const TensorRef& g, const TensorRef& x, const OptionalTensor& weight,
+                              const TensorRef& mean, const TensorRef& invstd, bool training);
+
+}  // namespace chainrule::ops

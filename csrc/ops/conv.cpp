@@ -1,0 +1,105 @@
+#include "ops/conv.h"
+
+#include "core/error.h"
+#include "ops/conv_plan.h"
+#include "ops/elementwise.h"
+
+namespace chainrule::ops {
+
+namespace {
+
+void infer_forward(Metas in, const Params& params, std::span<Meta> out) {
+  const Meta &x = in[0], &weight = in[1];
+  check_conv_dtypes("conv2d", x, weight);
+  const Shape result = conv_result("conv2d", x.shape, weight.shape, params.as<ConvParams>());
+  check_conv_bias("conv2d", in, weight.shape[0]);
+  out[0] = Meta::contiguous(x.dtype, x.device, result);
+}
+
+void plan_forward(Metas in, Metas out, const Params& params, Plan& plan) {
+  plan_conv(in[0].shape, in[1].shape, out[0].shape, params.as<ConvParams>(), false, in[0].dtype, plan);
+}
+
+const OpDef forward_def{.name = "conv2d", .infer = infer_forward, .plan = {plan_forward}, .run = {run_conv}};
+
+void check_grad(const char* op, const Shape& grad, const Shape& x, const Shape& weight,
+                const ConvParams& params) {
+  const Shape result = conv_result(op, x, weight, params);
+  check<ValueError>(grad == result, op, ": grad must have the result's shape ", to_string(result), ", got ",
+                    to_string(grad), " ", conv_shapes(x, weight, params.groups));
+}
+
+void infer_input_grad(Metas in, const Params& params, std::span<Meta> out) {
+  constexpr const char* op = "conv2d_input_grad";
+  const ConvParams& p = params.as<ConvParams>();
+  check_conv_dtypes(op, in[0], in[1]);
+  check_grad(op, in[0].shape, p.shape, in[1].shape, p);
+  out[0] = Meta::contiguous(in[0].dtype, in[0].device, p.shape);
+}
+
+void plan_input_grad(Metas in, Metas, const Params& params, Plan& plan) {
+  const ConvParams& p = params.as<ConvParams>();
+  plan_conv(p.shape, in[1].shape, in[0].shape, p, true, in[0].dtype, plan);
+}
+
+const OpDef input_grad_def{
+    .name = "conv2d_input_grad", .infer = infer_input_grad, .plan = {plan_input_grad}, .run = {run_conv}};
+
+void infer_weight_grad(Metas in, const Params& params, std::span<Meta> out) {
+  constexpr const char* op = "conv2d_weight_grad";
+  const ConvParams& p = params.as<ConvParams>();
+  check_conv_dtypes(op, in[0], in[1]);
+  check_grad(op, in[0].shape, in[1].shape, p.shape, p);
+  out[0] = Meta::contiguous(in[0].dtype, in[0].device, p.shape);
+}
+
+void plan_weight_grad(Metas in, Metas, const Params& params, Plan& plan) {
+  const ConvParams& p = params.as<ConvParams>();
+  plan_conv_weight_grad(in[1].shape, p.shape, in[0].shape, p, in[0].dtype, plan);
+}
+
+const OpDef weight_grad_def{.name = "conv2d_weight_grad",
+                            .infer = infer_weight_grad,
+                            .plan = {plan_weight_grad},
+                            .run = {run_conv_weight_grad}};
+
+void infer_bias_grad(Metas in, const Params&, std::span<Meta> out) {
+  constexpr const char* op = "conv2d_bias_grad";
+  check_conv_dtypes(op, in[0], in[0]);
+  check<ValueError>(in[0].rank() == 4, op, ": grad must be [N, C, H, W], got ", to_string(in[0].shape));
+  out[0] = Meta::contiguous(in[0].dtype, in[0].device, {in[0].shape[1]});
+}
+
+const OpDef bias_grad_def{.name = "conv2d_bias_grad",
+                          .infer = infer_bias_grad,
+                          .plan = {[](Metas in, Metas, const Params&, Plan& plan) {
+                            plan_conv_bias_grad(in[0].shape, in[0].dtype, plan);
+                          }},
+                          .run = {run_conv_bias_grad}};
+
+}  // namespace
+
+TensorRef conv2d(const TensorRef& x, const TensorRef& weight, const OptionalTensor& bias,
+                 const ConvOptions& options) {
+  const ConvParams params{options, {0, 0}, {}};
+  if (!bias) return execute_one(forward_def, params, {}, contiguous(x), contiguous(weight));
+  return execute_one(forward_def, params, {}, contiguous(x), contiguous(weight), contiguous(bias));
+}
+
+TensorRef conv2d_input_grad(const TensorRef& grad, const TensorRef& weight, const Shape& input_shape,
+                            const ConvOptions& options) {
+  const ConvParams params{options, {0, 0}, input_shape};
+  return execute_one(input_grad_def, params, {}, contiguous(grad), contiguous(weight));
+}
+
+TensorRef conv2d_weight_grad(const TensorRef& grad, const TensorRef& x, const Shape& weight_shape,
+                             const ConvOptions& options) {
+  const ConvParams params{options, {0, 0}, weight_shape};
+  return execute_one(weight_grad_def, params, {}, contiguous(grad), contiguous(x));
+}
+
+TensorRef conv2d_bias_grad(const TensorRef& grad) {
+  return execute_one(bias_grad_def, {}, {}, contiguous(grad));
+}
+
+}  // namespace chainrule::ops

@@ -1,0 +1,293 @@
+#include "ops/elementwise.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "cpu/kernels/elementwise.h"
+
+namespace chainrule::ops {
+
+namespace {
+
+using cpu::ElementwiseMathTable;
+using cpu::ElementwisePlan;
+using cpu::ElementwiseTable;
+using cpu::LoopFn;
+using cpu::Loops;
+
+// Below this many elements one thread is faster than waking a second.
+constexpr int64_t kShardElements = 32768;
+constexpr int64_t kMaxShards = 16;
+
+Meta broadcast_all(const char* name, Metas in) {
+  Meta out = in[0];
+  for (int i = 1; i < in.size(); ++i) out.shape = broadcast_shapes(name, out.shape, in[i].shape);
+  out.strides = contiguous_strides(out.shape);
+  return out;
+}
+
+// Merges dimensions that every operand crosses in one step. operands[0] is the output.
+void lay_out(ElementwisePlan& p, const Meta* const* operands, int count) {
+  const Shape& shape = operands[0]->shape;
+  p.operands = count;
+  p.rank = 0;
+  for (int d = 0; d < shape.rank(); ++d) {
+    if (shape[d] == 1) continue;
+    int64_t steps[cpu::kMaxOperands];
+    for (int k = 0; k < count; ++k) {
+      const Meta& m = *operands[k];
+      const int at = d - (shape.rank() - m.rank());
+      const bool repeats = at < 0 || m.shape[at] == 1;
+      steps[k] = repeats ? 0 : m.strides[at] * static_cast<int64_t>(size_of(m.dtype));
+    }
+    bool merge = p.rank > 0;
+    for (int k = 0; merge && k < count; ++k) merge = p.strides[k][p.rank - 1] == steps[k] * shape[d];
+    const int into = merge ? p.rank - 1 : p.rank++;
+    p.sizes[into] = merge ? p.sizes[into] * shape[d] : shape[d];
+    for (int k = 0; k < count; ++k) p.strides[k][into] = steps[k];
+  }
+  if (p.rank == 0) {
+    p.rank = 1;
+    p.sizes[0] = 1;
+    for (int k = 0; k < count; ++k) p.strides[k][0] = static_cast<int64_t>(size_of(operands[k]->dtype));
+  }
+  p.total = shape.numel();
+  // Shards end on whole 64-byte lines of any element type.
+  const int64_t shards = std::clamp<int64_t>(p.total / kShardElements, 1, kMaxShards);
+  p.shard = std::max<int64_t>(64, ((p.total + shards - 1) / shards + 63) / 64 * 64);
+}
+
+void plan_loop(LoopFn loop, Metas in, Metas out, Plan& plan) {
+  const Meta* operands[cpu::kMaxOperands] = {&out[0]};
+  for (int i = 0; i < in.size(); ++i) operands[i + 1] = &in[i];
+  ElementwisePlan& p = plan.emplace<ElementwisePlan>();
+  lay_out(p, operands, in.size() + 1);
+  p.loop = loop;
+}
+
+Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
+  return cpu::elementwise_kernels().run(stream, plan, in, out, workspace);
+}
+
+const ElementwiseTable& table_of(Loops ElementwiseTable::*) { return cpu::elementwise_kernels(); }
+const ElementwiseMathTable& table_of(Loops ElementwiseMathTable::*) {
+  return cpu::elementwise_math_kernels();
+}
+
+// The dtype that decides: the first input's, for `where` (a mask first) the second's.
+const Meta& deciding(Metas in) { return in[in.size() == 3 && in[0].dtype == DType::bool_ ? 1 : 0]; }
+
+template <auto Member>
+LoopFn loop_for(DType dtype) {
+  return (table_of(Member).*Member)[static_cast<int>(dtype)];
+}
+
+enum class Result { same, boolean };
+
+// A string as a template argument: an op's infer has to know its name.
+struct Name {
+  char text[24] = {};
+  template <size_t N>
+  consteval Name(const char (&name)[N]) {
+    std::copy_n(name, N, text);
+  }
+};
+
+// Shapes broadcast, dtypes are equal (promote() saw to it), and the operation exists for the dtype.
+template <Name kName, auto Member, Result kResult>
+void infer(Metas in, const Params&, std::span<Meta> out) {
+  const DType dtype = deciding(in).dtype;
+  const int first = &deciding(in) == &in[0] ? 0 : 1;
+  for (int i = first; i < in.size(); ++i) {
+    check<TypeError>(in[i].dtype == dtype, kName.text, ": inputs must have one dtype, got ", name_of(dtype),
+                     " and ", name_of(in[i].dtype));
+  }
+  check<TypeError>(loop_for<Member>(dtype) != nullptr, kName.text, ": not defined for ", name_of(dtype));
+  out[0] = broadcast_all(kName.text, in);
+  out[0].dtype = kResult == Result::boolean ? DType::bool_ : dtype;
+}
+
+template <auto Member>
+void plan_cpu(Metas in, Metas out, const Params&, Plan& plan) {
+  plan_loop(loop_for<Member>(deciding(in).dtype), in, out, plan);
+}
+
+template <Name kName, auto Member, Result kResult = Result::same>
+const OpDef def{.name = kName.text,
+                .infer = infer<kName, Member, kResult>,
+                .plan = {plan_cpu<Member>},
+                .run = {run_cpu},
+                .may_share = kShareAll};
+
+// copy_ writes its first input: the target may be any strided view, and of another dtype.
+void infer_copy(Metas in, const Params&, std::span<Meta>) {
+  const Shape& target = in[0].shape;
+  check<ValueError>(broadcast_shapes("copy_", target, in[1].shape) == target, "copy_: source of shape ",
+                    to_string(in[1].shape), " does not fit into a target of shape ", to_string(target));
+}
+
+void plan_copy_cpu(Metas in, Metas, const Params&, Plan& plan) {
+  const Meta* operands[] = {&in[0], &in[1]};
+  ElementwisePlan& p = plan.emplace<ElementwisePlan>();
+  lay_out(p, operands, 2);
+  p.loop = cpu::elementwise_kernels().copy[static_cast<int>(in[1].dtype)][static_cast<int>(in[0].dtype)];
+}
+
+const OpDef copy_def{.name = "copy_",
+                     .infer = infer_copy,
+                     .plan = {plan_copy_cpu},
+                     .run = {run_cpu},
+                     .mutates = [](int input, int) { return input == 0; }};
+
+template <const OpDef& kDef>
+TensorRef binary(const Operand& a, const Operand& b, Out out, bool to_float = false) {
+  const auto [x, y] = promote(a, b, to_float);
+  return execute_one(kDef, {}, std::move(out), x, y);
+}
+
+template <const OpDef& kDef>
+TensorRef unary(const TensorRef& x, Out out) {
+  return execute_one(kDef, {}, std::move(out), x);
+}
+
+TensorRef as_floating(const TensorRef& x) { return is_floating(x->dtype()) ? x : cast(x, DType::float32); }
+
+template <const OpDef& kDef>
+TensorRef unary_float(const TensorRef& x, Out out) {
+  return execute_one(kDef, {}, std::move(out), as_floating(x));
+}
+
+}  // namespace
+
+using E = ElementwiseTable;
+using M = ElementwiseMathTable;
+constexpr Result kBool = Result::boolean;
+
+TensorRef add(const Operand& a, const Operand& b, Out out) { return binary<def<"add", &E::add>>(a, b, out); }
+TensorRef sub(const Operand& a, const Operand& b, Out out) { return binary<def<"sub", &E::sub>>(a, b, out); }
+TensorRef mul(const Operand& a, const Operand& b, Out out) { return binary<def<"mul", &E::mul>>(a, b, out); }
+TensorRef div(const Operand& a, const Operand& b, Out out) {
+  return binary<def<"div", &E::div>>(a, b, out, true);
+}
+TensorRef floor_divide(const Operand& a, const Operand& b, Out out) {
+  return binary<def<"floor_divide", &E::floor_divide>>(a, b, out);
+}
+TensorRef remainder(const Operand& a, const Operand& b, Out out) {
+  return binary<def<"remainder", &E::remainder>>(a, b, out);
+}
+TensorRef minimum(const Operand& a, const Operand& b, Out out) {
+  return binary<def<"minimum", &E::minimum>>(a, b, out);
+}
+TensorRef maximum(const Operand& a, const Operand& b, Out out) {
+  return binary<def<"maximum", &E::maximum>>(a, b, out);
+}
+TensorRef pow(const Operand& a, const Operand& b, Out out) {
+  if (is_floating(result_type(a, b))) return binary<def<"pow", &M::pow>>(a, b, out);
+  return binary<def<"pow", &E::pow>>(a, b, out);
+}
+
+TensorRef eq(const Operand& a, const Operand& b) { return binary<def<"eq", &E::eq, kBool>>(a, b, {}); }
+TensorRef ne(const Operand& a, const Operand& b) { return binary<def<"ne", &E::ne, kBool>>(a, b, {}); }
+TensorRef lt(const Operand& a, const Operand& b) { return binary<def<"lt", &E::lt, kBool>>(a, b, {}); }
+TensorRef le(const Operand& a, const Operand& b) { return binary<def<"le", &E::le, kBool>>(a, b, {}); }
+TensorRef gt(const Operand& a, const Operand& b) { return binary<def<"gt", &E::gt, kBool>>(a, b, {}); }
+TensorRef ge(const Operand& a, const Operand& b) { return binary<def<"ge", &E::ge, kBool>>(a, b, {}); }
+TensorRef logical_and(const Operand& a, const Operand& b) {
+  return binary<def<"logical_and", &E::logical_and, kBool>>(a, b, {});
+}
+TensorRef logical_or(const Operand& a, const Operand& b) {
+  return binary<def<"logical_or", &E::logical_or, kBool>>(a, b, {});
+}
+TensorRef logical_xor(const Operand& a, const Operand& b) {
+  return binary<def<"logical_xor", &E::logical_xor, kBool>>(a, b, {});
+}
+TensorRef logical_not(const TensorRef& x) { return unary<def<"logical_not", &E::logical_not, kBool>>(x, {}); }
+TensorRef isnan(const TensorRef& x) { return unary_float<def<"isnan", &E::isnan, kBool>>(x, {}); }
+TensorRef isfinite(const TensorRef& x) { return unary_float<def<"isfinite", &E::isfinite, kBool>>(x, {}); }
+
+TensorRef neg(const TensorRef& x, Out out) { return unary<def<"neg", &E::neg>>(x, out); }
+TensorRef abs(const TensorRef& x, Out out) { return unary<def<"abs", &E::abs>>(x, out); }
+TensorRef sign(const TensorRef& x, Out out) { return unary<def<"sign", &E::sign>>(x, out); }
+TensorRef square(const TensorRef& x, Out out) { return unary<def<"square", &E::square>>(x, out); }
+TensorRef relu(const TensorRef& x, Out out) { return unary<def<"relu", &E::relu>>(x, out); }
+TensorRef floor(const TensorRef& x, Out out) { return unary_float<def<"floor", &M::floor>>(x, out); }
+TensorRef round(const TensorRef& x, Out out) { return unary_float<def<"round", &M::round>>(x, out); }
+TensorRef exp(const TensorRef& x, Out out) { return unary_float<def<"exp", &M::exp>>(x, out); }
+TensorRef expm1(const TensorRef& x, Out out) { return unary_float<def<"expm1", &M::expm1>>(x, out); }
+TensorRef log(const TensorRef& x, Out out) { return unary_float<def<"log", &M::log>>(x, out); }
+TensorRef log1p(const TensorRef& x, Out out) { return unary_float<def<"log1p", &M::log1p>>(x, out); }
+TensorRef sqrt(const TensorRef& x, Out out) { return unary_float<def<"sqrt", &M::sqrt>>(x, out); }
+TensorRef rsqrt(const TensorRef& x, Out out) { return unary_float<def<"rsqrt", &M::rsqrt>>(x, out); }
+TensorRef reciprocal(const TensorRef& x, Out out) {
+  return unary_float<def<"reciprocal", &M::reciprocal>>(x, out);
+}
+TensorRef tanh(const TensorRef& x, Out out) { return unary_float<def<"tanh", &M::tanh>>(x, out); }
+TensorRef sigmoid(const TensorRef& x, Out out) { return unary_float<def<"sigmoid", &M::sigmoid>>(x, out); }
+TensorRef erf(const TensorRef& x, Out out) { return unary_float<def<"erf", &M::erf>>(x, out); }
+
+TensorRef where(const TensorRef& condition, const Operand& a, const Operand& b) {
+  check<TypeError>(condition->dtype() == DType::bool_, "where: condition must be bool, got ",
+                   name_of(condition->dtype()));
+  const auto [x, y] = promote(a, b);
+  return execute_one(def<"where", &E::where>, {}, {}, condition, x, y);
+}
+
+TensorRef clamp(const TensorRef& x, const std::optional<Operand>& low, const std::optional<Operand>& high,
+                Out out) {
+  check<ValueError>(low || high, "clamp: at least one of min and max is needed");
+  if (!high) return binary<def<"maximum", &E::maximum>>(x, *low, out);
+  if (!low) return binary<def<"minimum", &E::minimum>>(x, *high, out);
+  const DType dtype = std::max(result_type(x, *low), result_type(x, *high));
+  return execute_one(def<"clamp", &E::clamp>, {}, std::move(out), as_tensor(x, dtype), as_tensor(*low, dtype),
+                     as_tensor(*high, dtype));
+}
+
+TensorRef relu_grad(const TensorRef& g, const TensorRef& y) {
+  return execute_one(def<"relu_grad", &E::relu_grad>, {}, {}, g, y);
+}
+TensorRef sigmoid_grad(const TensorRef& g, const TensorRef& y) {
+  return execute_one(def<"sigmoid_grad", &E::sigmoid_grad>, {}, {}, g, y);
+}
+TensorRef tanh_grad(const TensorRef& g, const TensorRef& y) {
+  return execute_one(def<"tanh_grad", &E::tanh_grad>, {}, {}, g, y);
+}
+TensorRef abs_grad(const TensorRef& g, const TensorRef& x) {
+  return execute_one(def<"abs_grad", &E::abs_grad>, {}, {}, g, x);
+}
+
+TensorRef bce_with_logits(const TensorRef& x, const TensorRef& target) {
+  return execute_one(def<"bce_with_logits", &M::bce_with_logits>, {}, {}, x, target);
+}
+TensorRef bce_with_logits_grad(const TensorRef& g, const TensorRef& x, const TensorRef& target) {
+  return execute_one(def<"bce_with_logits_grad", &M::bce_with_logits_grad>, {}, {}, g, x, target);
+}
+
+void copy_(const TensorRef& target, const TensorRef& source) {
+  check<ValueError>(!overlaps_itself(target->meta()),
+                    "copy_: several elements of the target share one memory ", "location (shape ",
+                    to_string(target->shape()), ", strides ", to_string(target->strides()),
+                    "); clone() it first");
+  const Overlap found = overlap(*target, *source);
+  if (found == Overlap::same) return;
+  Tensor* const in[] = {target.get(), source.get()};
+  // A source that overlaps the target is read completely before anything is written.
+  const TensorRef apart = found == Overlap::partial ? clone(source) : TensorRef{};
+  Tensor* const separate[] = {target.get(), apart.get()};
+  execute(copy_def, apart ? separate : in, {}, {});
+}
+
+TensorRef cast(const TensorRef& x, DType to) {
+  TensorRef out = Tensor::empty(to, x->shape(), x->meta().device);
+  copy_(out, x);
+  return out;
+}
+
+TensorRef clone(const TensorRef& x) { return cast(x, x->dtype()); }
+
+TensorRef contiguous(const TensorRef& x) { return x->is_contiguous() ? x : clone(x); }
+
+void fill_(const TensorRef& target, const Operand& value) {
+  copy_(target, as_tensor(value, target->dtype()));
+}
+
+}  // namespace chainrule::ops

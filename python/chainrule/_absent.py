@@ -1,0 +1,221 @@
+"""What to use instead of PyTorch's names that chainrule does not have: the texts of AttributeErrors.
+
+Each place (a module, or a class) has a table; a key may hold several names. Names without an entry get a
+text that points to the docs. `tests/test_compat.py` checks that no entry names something that exists.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+_NUMPY = "NumPy on x.detach().numpy(), or a chainrule.autograd.Function where a gradient is wanted"
+_DTYPES = "float32 or float64; integers are int64 or uint8"
+_ONLY_CPU = "the CPU: this build has no other device, and .to('cpu') is accepted"
+_SIN = "sin cos tan asin acos atan atan2 sinh cosh log2 log10 ceil trunc"
+_LINEAR = "trace diag diagonal tril triu"
+_SHARED_BY_TENSOR = {
+    _SIN: _NUMPY,
+    _LINEAR: "einsum('ii->i', x); tril: x * (i.unsqueeze(1) >= i) with i = arange(n)",
+    "allclose equal": "isclose(a, b).all(), (a == b).all()",
+    "median quantile kthvalue mode": "sort or topk",
+    "roll tile": "cat of slices, repeat",
+    "swapaxes swapdims": "transpose",
+    "moveaxis": "movedim",
+    "multiply": "mul",
+    "subtract": "sub",
+    "divide true_divide": "div",
+    "absolute": "abs",
+    "negative": "neg",
+    "clip": "clamp",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "not_equal": "ne",
+    "isinf": "logical_not(isfinite(x) | isnan(x))",
+    "count_nonzero": "(x != 0).sum()",
+    "cumprod": "exp(cumsum(log(x))), for positive numbers",
+    "inner": "matmul; frobenius for the sum of the products of two matrices",
+    "addmm baddbmm addmv": "c + a @ b",
+    "lerp": "a + (b - a) * weight",
+    "repeat_interleave": "index_select with the repeated indices",
+    "multinomial": "argmax(log(p) - log(-log(rand_like(p)))), one draw",
+    "bitwise_and bitwise_or bitwise_xor bitwise_not": "logical_and, logical_or, logical_xor, logical_not",
+    "inverse det svd qr cholesky pinverse": "numpy.linalg on x.detach().numpy()",
+    "ravel": "flatten",
+    "fmod": "remainder, whose result has the divisor's sign",
+}
+
+INSTEAD: dict[str, dict[str, str]] = {
+    "chainrule": {
+        **_SHARED_BY_TENSOR,
+        "float16 bfloat16 half int32 int16 int8 int short complex64 complex128": _DTYPES,
+        "compile jit": "chainrule.capture.record",
+        "autocast amp": "float32 throughout",
+        "vmap func": "a batch dimension",
+        "FloatTensor": "tensor(..., dtype=chainrule.float32)",
+        "DoubleTensor": "tensor(..., dtype=chainrule.float64)",
+        "LongTensor": "tensor(..., dtype=chainrule.int64)",
+        "BoolTensor ByteTensor": "tensor(..., dtype=...)",
+        "IntTensor HalfTensor": _DTYPES,
+        "Size": "tuple: shapes are tuples of int",
+        "set_default_dtype set_default_tensor_type": "the dtype argument of the creation functions",
+        "set_default_device get_default_device": _ONLY_CPU,
+        "use_deterministic_algorithms": "nothing: results never depend on the number of threads",
+        "backends mps xpu": _ONLY_CPU,
+        "concatenate": "cat",
+        "vstack row_stack": "cat(tensors, dim=0)",
+        "hstack": "cat(tensors, dim=1)",
+        "scalar_tensor asarray": "tensor, as_tensor",
+        "numel": "x.numel()",
+        "is_floating_point": "x.is_floating_point()",
+        "linalg fft special": "NumPy's module of that name",
+        "meshgrid": "expand, or numpy.meshgrid",
+        "inference_mode": "no_grad",
+        "set_printoptions": "numpy.printoptions",
+        "distributed multiprocessing": "one process: threads are used within ops",
+        "logspace": "10 ** linspace(start, end, steps)",
+        "distributions": "rand, randn, bernoulli, normal",
+    },
+    "Tensor": {
+        **_SHARED_BY_TENSOR,
+        "cuda xpu": _ONLY_CPU,
+        "is_cuda is_mps is_cpu": "x.device, which is 'cpu'",
+        "half bfloat16 int short char": "float(), double(), long() or byte(): the dtypes are " + _DTYPES,
+        "pin_memory share_memory_": "the tensor itself: memory is the CPU's",
+        "get_device": "x.device",
+        "storage untyped_storage": "numpy(), which shares the memory",
+        "ndimension": "dim()",
+        "itemsize": "element_size()",
+        "nbytes": "numel() * element_size()",
+        "resize_ resize_as_ set_": "empty(shape), then copy_",
+        "squeeze_ unsqueeze_ transpose_ t_": "the name without _: views cost nothing",
+        "index_fill index_fill_": "x[:, index] = value",
+        "index_add_ index_copy_": "the name without _",
+        "random_": "randint(low, high, shape)",
+        "bincount histc": "numpy on x.numpy(), or scatter_add",
+        "unfold as_strided": "slices and stack",
+        "register_post_accumulate_grad_hook": "register_hook",
+        "where": "chainrule.where(condition, x, other)",
+    },
+    "chainrule.nn": {
+        "LeakyReLU": "maximum(x, 0.01 * x)",
+        "ELU": "where(x > 0, x, expm1(minimum(x, 0.0)))",
+        "GELU": "0.5 * x * (1 + erf(x / 2**0.5))",
+        "SiLU": "x * sigmoid(x)",
+        "Softplus": "relu(x) + log1p(exp(-x.abs()))",
+        "PReLU": "maximum(x, 0) + weight * minimum(x, 0), with weight an nn.Parameter",
+        "ReLU6 Hardtanh": "clamp(x, low, high)",
+        "LogSigmoid": "-(relu(-x) + log1p(exp(-x.abs())))",
+        "Conv1d": "Conv2d with kernel (1, k) on x.unsqueeze(2)",
+        "ConvTranspose1d": "ConvTranspose2d with kernel (1, k) on x.unsqueeze(2)",
+        "MaxPool1d AvgPool1d": "MaxPool2d or AvgPool2d with kernel (1, k) on x.unsqueeze(2)",
+        "AdaptiveAvgPool2d AdaptiveMaxPool2d": "adaptive_avg_pool2d(x, size), adaptive_max_pool2d(x, size)",
+        "LayerNorm GroupNorm InstanceNorm2d RMSNorm": (
+            "(x - x.mean(-1, keepdim=True)) * rsqrt(x.var(-1, unbiased=False, keepdim=True) + eps)"
+        ),
+        "Embedding": "an nn.Parameter and weight[indices]",
+        "Upsample UpsamplingNearest2d UpsamplingBilinear2d": (
+            "ConvTranspose2d; nearest: unsqueeze, expand, reshape"
+        ),
+        "ZeroPad2d ConstantPad2d": "nn.functional.pad(x, (left, right, top, bottom))",
+        "SmoothL1Loss HuberLoss": "where(d.abs() < 1, 0.5 * d * d, d.abs() - 0.5).mean()",
+        "KLDivLoss": "(p * (log(p) - log_q)).sum(1).mean()",
+        "CosineSimilarity": "nn.functional.cosine_similarity",
+        "Dropout2d": "Dropout, or x * mask with one number per channel",
+        "ParameterList ParameterDict": "register_parameter(name, parameter), read with getattr",
+        "Buffer": "register_buffer(name, tensor)",
+        "DataParallel SyncBatchNorm": "the module itself: one process, threads within ops",
+        "utils": "see 'clip_grad_norm_' in docs/differences.md",
+    },
+    "chainrule.nn.functional": {
+        "leaky_relu": "maximum(x, 0.01 * x)",
+        "elu": "where(x > 0, x, expm1(minimum(x, 0.0)))",
+        "gelu": "0.5 * x * (1 + erf(x / 2**0.5))",
+        "silu": "x * sigmoid(x)",
+        "softplus": "relu(x) + log1p(exp(-x.abs()))",
+        "relu6 hardtanh": "clamp(x, low, high)",
+        "logsigmoid": "-(relu(-x) + log1p(exp(-x.abs())))",
+        "conv1d": "conv2d with a kernel [out, in, 1, k] on x.unsqueeze(2)",
+        "max_pool1d avg_pool1d": "max_pool2d or avg_pool2d with kernel (1, k) on x.unsqueeze(2)",
+        "layer_norm group_norm instance_norm rms_norm": (
+            "(x - x.mean(-1, keepdim=True)) * rsqrt(x.var(-1, unbiased=False, keepdim=True) + eps)"
+        ),
+        "embedding": "weight[indices]",
+        "interpolate upsample": "conv_transpose2d; nearest: unsqueeze, expand, reshape",
+        "smooth_l1_loss huber_loss": "where(d.abs() < 1, 0.5 * d * d, d.abs() - 0.5).mean()",
+        "kl_div": "(p * (log(p) - log_q)).sum(1).mean()",
+        "normalize": "x / x.norm(dim=1, keepdim=True)",
+        "dropout2d": "dropout, or x * mask with one number per channel",
+        "scaled_dot_product_attention": "softmax(q @ k.mT / q.shape[-1] ** 0.5, dim=-1) @ v",
+        "unfold": "conv2d, or slices and stack",
+    },
+    "chainrule.optim": {
+        "lr_scheduler": "optimizer.param_groups[0]['lr'] = ..., at any time",
+        "RMSprop Adagrad Adadelta Adamax NAdam RAdam LBFGS Rprop ASGD Muon": "SGD, Adam or AdamW",
+        "swa_utils": "a copy.deepcopy(model.state_dict()) averaged in the loop",
+    },
+    "chainrule.data": {
+        "WeightedRandomSampler": "SubsetRandomSampler, or a sampler of your own: any iterable of indices",
+        "get_worker_info distributed DistributedSampler": "num_workers=0: one process loads",
+        "ChainDataset": "ConcatDataset, or itertools.chain",
+        "StackDataset": "TensorDataset",
+    },
+    "Module": {
+        "cuda xpu ipu": _ONLY_CPU,
+        "half bfloat16 type": "float(), double() or to(dtype)",
+        "get_submodule": "dict(model.named_modules())[path]",
+        "get_parameter": "dict(model.named_parameters())[path]",
+        "get_buffer": "dict(model.named_buffers())[path]",
+        "register_full_backward_hook register_backward_hook": (
+            "a forward hook that calls output.register_hook"
+        ),
+        "compile": "chainrule.capture.record",
+        "share_memory to_empty": "the module itself: memory is the CPU's",
+    },
+}
+
+
+def names_of(place: str) -> dict[str, str]:
+    """The names absent from a place, each with what to use instead."""
+    table = INSTEAD.get(place, {})
+    return {name: text for names, text in table.items() for name in names.split()}
+
+
+def absent(place: str, name: str) -> AttributeError:
+    """The error for a name that a module (by its full name) or a class does not have."""
+    instead = names_of(place).get(name)
+    if instead is not None:
+        return AttributeError(f"{place} has no {name!r}; use {instead}")
+    return AttributeError(
+        f"{place} has no {name!r}; docs/differences.md lists what PyTorch has and chainrule lacks, "
+        "and what to use instead"
+    )
+
+
+class _Absent:
+    """Stands in a class under an absent name. A `__getattr__` would do the same for every name, but it slows
+    down each access to an attribute that exists."""
+
+    __slots__ = ("_name", "_place")
+
+    def __init__(self, place: str, name: str) -> None:
+        self._place, self._name = place, name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> NoReturn:
+        raise absent(self._place, self._name)
+
+
+def mark_absent(cls: type) -> None:
+    """Gives a class the texts of its absent names, and keeps these names out of dir()."""
+    place = cls.__name__
+    for name in set(names_of(place)).difference(dir(cls)):
+        setattr(cls, name, _Absent(place, name))
+
+    def __dir__(self: Any) -> list[str]:
+        from inspect import getattr_static
+
+        names = object.__dir__(self)
+        return [n for n in names if not isinstance(getattr_static(self, n, None), _Absent)]
+
+    cls.__dir__ = __dir__  # type: ignore[method-assign]

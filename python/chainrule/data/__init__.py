@@ -1,0 +1,46 @@
+"""Datasets, samplers, loaders and splits; also importable as ``chainrule.utils.data``."""
+
+from typing import NoReturn
+
+from chainrule._absent import absent
+from chainrule.data.collate import default_collate, default_convert
+from chainrule.data.dataset import (
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from chainrule.data.loader import DataLoader
+from chainrule.data.sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+)
+from chainrule.data.split import train_dev_test_split, train_test_split
+
+__all__ = [
+    "BatchSampler",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "IterableDataset",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "default_collate",
+    "default_convert",
+    "random_split",
+    "train_dev_test_split",
+    "train_test_split",
+]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise absent(__name__, name)

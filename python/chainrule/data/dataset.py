@@ -1,0 +1,130 @@
+"""Datasets: what a loader draws samples from."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from chainrule.random import Generator, randperm
+from chainrule.tensor import Tensor
+
+
+class Dataset:
+    """Samples by number: a subclass defines ``__getitem__(index)`` and ``__len__()``."""
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"Dataset: {type(self).__name__} defines no __getitem__()")
+
+    def __add__(self, other: Dataset) -> ConcatDataset:
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset):
+    """Samples as a stream: a subclass defines ``__iter__()``."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"IterableDataset: {type(self).__name__} defines no __iter__()")
+
+
+class TensorDataset(Dataset):
+    """Tensors that agree in their first size; sample i is the tuple of their i-th rows.
+
+    A loader takes a batch of it as one indexed copy per tensor, not row by row.
+
+    Raises ValueError for no tensors and for first sizes that differ.
+
+    Example::
+
+        data = TensorDataset(images, labels)  # (N, 1, 8, 8) and (N,)
+        image, label = data[0]
+    """
+
+    tensors: tuple[Tensor, ...]
+
+    def __init__(self, *tensors: Tensor) -> None:
+        shapes = [list(tensor.shape) for tensor in tensors]
+        if not tensors or not all(shapes):
+            raise ValueError(f"TensorDataset: needs tensors with a first dimension, got {shapes}")
+        if len({shape[0] for shape in shapes}) > 1:
+            raise ValueError(f"TensorDataset: the first sizes must agree, got {shapes}")
+        self.tensors = tensors
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        return tuple(tensor[index] for tensor in self.tensors)
+
+    def __len__(self) -> int:
+        return self.tensors[0].shape[0]
+
+
+class Subset(Dataset):
+    """The samples of `dataset` at `indices`, in that order."""
+
+    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        self.dataset = dataset
+        self.indices = indices
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[self.indices[index]]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class ConcatDataset(Dataset):
+    """The samples of several datasets, one after the other."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset: needs at least one dataset, got none")
+        for dataset in self.datasets:
+            if isinstance(dataset, IterableDataset):
+                raise TypeError("ConcatDataset: an IterableDataset has no numbered samples")
+        self.cumulative_sizes = list(itertools.accumulate(map(len, self.datasets)))
+
+    def __getitem__(self, index: int) -> Any:
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(f"ConcatDataset: index {index} is out of range for {size} samples")
+        index %= size
+        which = bisect.bisect_right(self.cumulative_sizes, index)
+        return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+
+def random_split(
+    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None
+) -> list[Subset]:
+    """Splits `dataset` at random into parts of the given sizes, or fractions that sum to 1.
+
+    What rounding down leaves over goes to the first parts, one each. The order is drawn from
+    `generator`, or from the default generator that ``manual_seed`` sets.
+
+    Raises ValueError for negative sizes and for sizes that do not add up to the dataset.
+
+    Example::
+
+        train, dev = random_split(data, [0.9, 0.1], generator=Generator().manual_seed(0))
+    """
+    total = len(dataset)
+    if any(isinstance(length, float) for length in lengths) and math.isclose(sum(lengths), 1.0):
+        sizes = [math.floor(total * fraction) for fraction in lengths]
+        if all(fraction >= 0 for fraction in lengths):
+            for part in range(total - sum(sizes)):
+                sizes[part % len(sizes)] += 1
+    else:
+        sizes = list(lengths)
+    whole = all(hasattr(size, "__index__") and size >= 0 for size in sizes)
+    if not whole or sum(sizes) != total:
+        raise ValueError(
+            f"random_split: lengths must be sizes that sum to {total} or fractions that sum to 1, "
+            f"got {list(lengths)}"
+        )
+    order = randperm(total, generator=generator).tolist()
+    ends = itertools.accumulate(sizes)
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]

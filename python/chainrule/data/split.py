@@ -1,0 +1,222 @@
+"""Seeded random splits of arrays into training, dev and test parts, stratified if wanted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.creation import from_numpy
+from chainrule.random import Generator, randperm
+from chainrule.tensor import Tensor
+
+
+def train_test_split(
+    *arrays: Any,
+    test_size: float | int | None = None,
+    train_size: float | int | None = None,
+    random_state: int | None = None,
+    seed: int | None = None,
+    shuffle: bool = True,
+    stratify: Any = None,
+) -> list[Any]:
+    """Splits each array along its first dimension into a training and a test part.
+
+    Sizes are numbers of samples (int) or fractions (float: the test part rounds up, the training
+    part down); one that isn't given is the rest, and without either the test part is a quarter.
+    `seed`, or its other name `random_state`, fixes the shuffle; without it the default generator
+    is used, which ``manual_seed`` sets. `stratify` holds one class label per sample: each part
+    then has every class in the proportions of the whole, to within one sample.
+
+    Returns ``[a_train, a_test, b_train, b_test, ...]``: tensors for tensors, NumPy arrays for
+    NumPy arrays, lists for lists, all copies when shuffled.
+
+    Raises ValueError for arrays of different lengths, sizes that leave a part empty or do not fit,
+    NaN labels, and classes with too few samples to be in both parts.
+
+    Example::
+
+        x_train, x_test, y_train, y_test = train_test_split(x, y, train_size=0.8, stratify=y)
+    """
+    op = "train_test_split"
+    if seed is not None and random_state is not None and seed != random_state:
+        raise ValueError(f"{op}: seed={seed} and random_state={random_state} contradict each other")
+    count = _common_length(op, arrays)
+    sizes = _two_sizes(op, count, train_size, test_size)
+    if not shuffle:
+        if stratify is not None:
+            raise ValueError(f"{op}: stratify needs shuffle=True")
+        return _take_parts(arrays, _cut(np.arange(count), sizes))
+    order = _shuffled(count, random_state if seed is None else seed)
+    return _take_parts(arrays, _parts(op, order, sizes, stratify, ("train", "test")))
+
+
+def train_dev_test_split(
+    *arrays: Any,
+    sizes: Sequence[float | int] = (0.8, 0.1, 0.1),
+    seed: int | None = 0,
+    stratify: Any = None,
+) -> list[Any]:
+    """Splits each array at random into a training, a dev and a test part.
+
+    `sizes` are three fractions that sum to 1 (samples left over by rounding go to the largest
+    remainders) or three numbers of samples. With `stratify`, one class label per sample, the test
+    part and then the dev part take every class by largest remainder; the rest trains.
+    ``seed=None`` draws from the default generator.
+
+    Returns ``[a_train, a_dev, a_test, b_train, ...]``; raises as ``train_test_split`` does.
+
+    Example::
+
+        parts = train_dev_test_split(x, y, seed=1, stratify=y)
+        x_train, x_dev, x_test, y_train, y_dev, y_test = parts
+    """
+    op = "train_dev_test_split"
+    count = _common_length(op, arrays)
+    if len(sizes) != 3:
+        raise ValueError(f"{op}: sizes must be three numbers, got {list(sizes)}")
+    if any(isinstance(size, float) for size in sizes):
+        if not all(0 < size < 1 for size in sizes) or not math.isclose(sum(sizes), 1.0):
+            raise ValueError(f"{op}: fractions must be positive and sum to 1, got {list(sizes)}")
+        totals = apportion(count, np.asarray(sizes, dtype=np.float64))
+    else:
+        totals = np.asarray(sizes)
+    _check_totals(op, count, totals, list(sizes))
+    order = _shuffled(count, seed)
+    return _take_parts(arrays, _parts(op, order, totals, stratify, ("train", "dev", "test")))
+
+
+def apportion(total: int, weights: np.ndarray) -> np.ndarray:
+    """Whole numbers that sum to `total`, in proportion to `weights`, by largest remainder.
+
+    Hamilton's method: each gets its quota rounded down, and what is left goes to the largest
+    fractional parts, the first among equals first.
+    """
+    quotas = total * weights / weights.sum()
+    # A quota that is a whole number but for rounding error counts as that number.
+    nearest = np.rint(quotas)
+    quotas = np.where(np.abs(quotas - nearest) < 1e-9 * max(total, 1), nearest, quotas)
+    shares = np.floor(quotas).astype(np.int64)
+    left = total - int(shares.sum())
+    shares[np.argsort(-(quotas - shares), kind="stable")[:left]] += 1
+    return shares
+
+
+def _common_length(op: str, arrays: Sequence[Any]) -> int:
+    if not arrays:
+        raise ValueError(f"{op}: needs at least one array, got none")
+    lengths = [len(array) for array in arrays]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"{op}: all arrays must have the same length, got {lengths}")
+    return lengths[0]
+
+
+def _two_sizes(op: str, count: int, train_size: Any, test_size: Any) -> np.ndarray:
+    def samples(name: str, size: Any, rounded: Any) -> int | None:
+        if size is None:
+            return None
+        if isinstance(size, bool) or not isinstance(size, int | float | np.number):
+            raise TypeError(f"{op}: {name} must be an int or a float, got {size!r}")
+        if isinstance(size, float | np.floating):
+            if not 0 < size < 1:
+                raise ValueError(f"{op}: {name} as a fraction must be between 0 and 1, got {size}")
+            return int(rounded(count * float(size)))
+        return int(size)
+
+    test = samples("test_size", test_size, math.ceil)
+    train = samples("train_size", train_size, math.floor)
+    if test is None:
+        test = math.ceil(count * 0.25) if train is None else count - train
+    if train is None:
+        train = count - test
+    totals = np.asarray([train, test])
+    _check_totals(op, count, totals, [train_size, test_size], exact=False)
+    return totals
+
+
+def _check_totals(op: str, count: int, totals: np.ndarray, given: list[Any], exact: bool = True) -> None:
+    too_many = totals.sum() != count if exact else totals.sum() > count
+    if (totals <= 0).any() or too_many:
+        raise ValueError(
+            f"{op}: cannot split {count} samples into parts of {totals.tolist()} (sizes: {given})"
+        )
+
+
+def _shuffled(count: int, seed: int | None) -> np.ndarray:
+    generator = None
+    if seed is not None:
+        generator = Generator()
+        generator.manual_seed(seed)
+    return np.array(randperm(count, generator=generator).numpy())
+
+
+def _cut(order: np.ndarray, sizes: Sequence[int] | np.ndarray) -> list[np.ndarray]:
+    ends = np.cumsum(sizes)
+    return [order[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+
+def _parts(
+    op: str, order: np.ndarray, sizes: np.ndarray, stratify: Any, names: Sequence[str]
+) -> list[np.ndarray]:
+    """The sample numbers of each part, in the order of the shuffle."""
+    if stratify is None:
+        return _cut(order, sizes)
+    classes, members = _class_numbers(op, stratify, len(order))
+    counts = np.bincount(members, minlength=len(classes))
+    table = _stratified_table(counts, sizes)
+    _check_classes(op, classes, counts, table, names)
+    part_of = np.empty(len(order), dtype=np.int64)
+    for number in range(len(classes)):
+        mine = order[members[order] == number]
+        # Samples that no part asked for (sizes below the total) are marked -1.
+        taken = np.repeat(np.arange(len(sizes)), table[number])
+        part_of[mine] = np.concatenate([taken, np.full(len(mine) - len(taken), -1)])
+    return [order[part_of[order] == part] for part in range(len(sizes))]
+
+
+def _stratified_table(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Samples per class (row) and part (column): later parts first, the first takes the rest."""
+    table = np.zeros((len(counts), len(sizes)), dtype=np.int64)
+    remaining = counts.copy()
+    for part in range(len(sizes) - 1, -1, -1):
+        table[:, part] = apportion(int(sizes[part]), remaining.astype(np.float64))
+        remaining = remaining - table[:, part]
+    return table
+
+
+def _class_numbers(op: str, stratify: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
+    labels = stratify.detach().numpy() if isinstance(stratify, Tensor) else np.asarray(stratify)
+    if labels.ndim != 1 or len(labels) != count:
+        raise ValueError(
+            f"{op}: stratify must hold one label for each of {count} samples, got shape {list(labels.shape)}"
+        )
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise ValueError(f"{op}: stratify has NaN at position {int(np.isnan(labels).argmax())}")
+    return np.unique(labels, return_inverse=True)
+
+
+def _check_classes(
+    op: str, classes: np.ndarray, counts: np.ndarray, table: np.ndarray, names: Sequence[str]
+) -> None:
+    empty = np.flatnonzero((table == 0).any(axis=1))
+    if len(empty):
+        worst = empty[0]
+        shares = ", ".join(f"{name} {n}" for name, n in zip(names, table[worst], strict=True))
+        raise ValueError(
+            f"{op}: class {classes[worst]} has too few samples ({counts[worst]}) to be in every "
+            f"part ({shares}); take larger parts, merge classes, or leave stratify out"
+        )
+
+
+def _take_parts(arrays: Sequence[Any], parts: Sequence[np.ndarray]) -> list[Any]:
+    return [_take(array, part) for array in arrays for part in parts]
+
+
+def _take(array: Any, numbers: np.ndarray) -> Any:
+    if isinstance(array, Tensor):
+        return array.index_select(0, from_numpy(np.ascontiguousarray(numbers, dtype=np.int64)))
+    if isinstance(array, np.ndarray):
+        return array[numbers]
+    return [array[number] for number in numbers.tolist()]

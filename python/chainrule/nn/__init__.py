@@ -1,0 +1,61 @@
+"""Modules, losses and initialisation under PyTorch's names."""
+
+from typing import NoReturn
+
+from chainrule._absent import absent
+from chainrule.nn import functional, init
+from chainrule.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from chainrule.nn.container import ModuleDict, ModuleList, Sequential
+from chainrule.nn.conv import Conv2d, ConvTranspose2d
+from chainrule.nn.dropout import Dropout
+from chainrule.nn.flatten import Flatten, Unflatten
+from chainrule.nn.linear import Identity, Linear
+from chainrule.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+)
+from chainrule.nn.module import Module
+from chainrule.nn.norm import BatchNorm1d, BatchNorm2d
+from chainrule.nn.parameter import Parameter
+from chainrule.nn.pooling import AvgPool2d, MaxPool2d, MinPool2d
+
+__all__ = [
+    "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv2d",
+    "ConvTranspose2d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "L1Loss",
+    "Linear",
+    "LogSoftmax",
+    "MSELoss",
+    "MaxPool2d",
+    "MinPool2d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "Unflatten",
+    "functional",
+    "init",
+]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise absent(__name__, name)

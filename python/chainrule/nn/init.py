@@ -1,0 +1,138 @@
+"""Initialisation of weights, in place and without recording gradients.
+
+Xavier (Glorot and Bengio, 2010) keeps the variance of activations and gradients in layers without
+a strong nonlinearity; Kaiming (He et al., 2015) does so for ReLU and its kin. Each function
+returns the tensor it filled, and draws from `generator`, or from the default generator.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from chainrule import _validate
+from chainrule.autograd import no_grad
+from chainrule.random import Generator
+from chainrule.tensor import Tensor
+
+_GAINS = {
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv3d": 1.0,
+    "conv_transpose1d": 1.0,
+    "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5.0 / 3.0,
+    "relu": math.sqrt(2.0),
+    "selu": 3.0 / 4.0,
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which a nonlinearity asks for wider weights: sqrt(2) for ``relu``.
+
+    `param` is the negative slope of ``leaky_relu`` (0.01 by default).
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        if isinstance(slope, bool) or not isinstance(slope, int | float):
+            raise ValueError(f"calculate_gain: negative slope must be a number, got {slope!r}")
+        return math.sqrt(2.0 / (1.0 + slope**2))
+    _validate.choice("calculate_gain", "nonlinearity", nonlinearity, [*_GAINS, "leaky_relu"])
+    return _GAINS[nonlinearity]
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fills `tensor` from the uniform distribution over [a, b)."""
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
+
+
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fills `tensor` from the normal distribution with `mean` and standard deviation `std`."""
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fills `tensor` with `val`."""
+    with no_grad():
+        return tensor.fill_(val)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fills `tensor` with zeros."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fills `tensor` with ones."""
+    return constant_(tensor, 1.0)
+
+
+def fan_in_and_fan_out(op: str, tensor: Tensor) -> tuple[int, int]:
+    """Inputs and outputs that meet in one unit: (shape[1], shape[0]) times the kernel's size."""
+    shape = tuple(tensor.shape)
+    if len(shape) < 2:
+        raise ValueError(f"{op}: the tensor needs at least 2 dimensions, got {list(shape)}")
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Uniform over ±gain·sqrt(6 / (fan_in + fan_out))."""
+    bound = math.sqrt(3.0) * _xavier_std("xavier_uniform_", tensor, gain)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Normal with standard deviation gain·sqrt(2 / (fan_in + fan_out))."""
+    return normal_(tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Uniform over ±gain·sqrt(3 / fan); `a` is the negative slope of ``leaky_relu``."""
+    bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal with standard deviation gain / sqrt(fan); `a` is the slope of ``leaky_relu``."""
+    std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
+    return normal_(tensor, 0.0, std, generator)
+
+
+def _xavier_std(op: str, tensor: Tensor, gain: float) -> float:
+    fans = sum(fan_in_and_fan_out(op, tensor))
+    return gain * math.sqrt(2.0 / fans) if fans else 0.0
+
+
+def _kaiming_std(op: str, tensor: Tensor, a: Any, mode: str, nonlinearity: str) -> float:
+    _validate.choice(op, "mode", mode, ("fan_in", "fan_out"))
+    fan = fan_in_and_fan_out(op, tensor)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
+
+
+def reset_weight_and_bias(op: str, weight: Tensor, bias: Tensor | None) -> None:
+    """PyTorch's default for Linear and convolutions: both uniform over ±1/sqrt(fan_in)."""
+    kaiming_uniform_(weight, a=math.sqrt(5.0))
+    if bias is not None:
+        fan_in, _ = fan_in_and_fan_out(op, weight)
+        bound = 1.0 / math.sqrt(fan_in) if fan_in else 0.0
+        uniform_(bias, -bound, bound)

@@ -1,0 +1,27 @@
+"""Ranges of optimizer settings, with one wording: ``Adam: lr must be at least 0, got -1``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def at_least_zero(op: str, group: dict[str, Any], *names: str) -> None:
+    for name in names:
+        value = _number(op, name, group[name])
+        if not value >= 0:
+            raise ValueError(f"{op}: {name} must be at least 0, got {group[name]}")
+
+
+def betas(op: str, group: dict[str, Any]) -> None:
+    pair = group["betas"]
+    if not isinstance(pair, tuple | list):
+        raise TypeError(f"{op}: betas must be two numbers in [0, 1), got {pair!r}")
+    if len(pair) != 2 or not all(0 <= _number(op, "betas", b) < 1 for b in pair):
+        raise ValueError(f"{op}: betas must be two numbers in [0, 1), got {pair}")
+
+
+def _number(op: str, name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{op}: {name} must be a number, got {value!r}") from None

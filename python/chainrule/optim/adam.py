@@ -1,0 +1,122 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from chainrule import _core
+from chainrule.optim import _check
+from chainrule.optim._fused import Fused
+from chainrule.optim.optimizer import Optimizer
+from chainrule.tensor import Tensor
+
+_Rule = _core.OptimPack.Rule
+
+
+class Adam(Optimizer):
+    """Steps in units of lr, scaled by running averages m of the gradient and v of its square.
+
+    m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p − lr·m̂/(√v̂ + eps), with m̂ = m/(1−β₁ᵗ) and
+    v̂ = v/(1−β₂ᵗ) (Kingma and Ba, 2015). `amsgrad` takes the largest v so far (Reddi et al., 2018).
+    weight_decay·p is added to the gradient. Formulas and defaults are PyTorch's; `foreach` and
+    `fused` are accepted, the update is always one native call.
+
+    Raises:
+        ValueError: lr, eps or weight_decay is negative, or a beta is outside [0, 1).
+
+    Example:
+        >>> optimizer = Adam(model.parameters(), lr=1e-3)
+        >>> optimizer.zero_grad(); loss.backward(); optimizer.step()
+    """
+
+    _decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _check(self, group):
+        name = type(self).__name__
+        _check.at_least_zero(name, group, "lr", "eps", "weight_decay")
+        _check.betas(name, group)
+
+    def _values(self, group):
+        beta1, beta2 = group["betas"]
+        return (
+            float(group["lr"]),
+            float(group["weight_decay"]),
+            float(beta1),
+            float(beta2),
+            float(group["eps"]),
+        )
+
+    def _structure(self, group):
+        return (group["amsgrad"], group["maximize"])
+
+    def _fuse(self, group, params, before):
+        structure = self._structure(group)
+        amsgrad, maximize = structure
+        names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else [])]
+        rule = _Rule.adam_amsgrad if amsgrad else _Rule.adam
+
+        def make(members: list[Tensor]):
+            state = [self._state_of(p, "step", scalar=True) for p in members]
+            for name in names:
+                state += [self._state_of(p, name) for p in members]
+            return _core.OptimPack(rule, [p._t for p in members], state, maximize, False, self._decoupled)
+
+        return Fused(group["params"], params, structure).pack(make)
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks p by lr·weight_decay, apart from the gradient.
+
+    (Loshchilov and Hutter, 2019.) Settings as Adam's, with weight_decay = 0.01.
+    """
+
+    _decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            fused=fused,
+        )

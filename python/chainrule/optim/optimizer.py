@@ -1,0 +1,277 @@
+"""What optimizers share: parameter groups, state, and the fused step."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from chainrule import _core
+from chainrule.autograd import enable_grad, wrap
+from chainrule.optim._fused import Fused
+from chainrule.tensor import Tensor
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    A subclass checks its settings (`_check`), says which numbers of a group the kernel reads
+    (`_values`) and which choices need another kernel or other state (`_structure`), and packs the
+    parameters (`_fuse`).
+
+    Attributes:
+        param_groups: dictionaries with `params` and the group's own settings; changes to the
+            settings count from the next step on.
+        state: what the optimizer remembers of each parameter.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        name = type(self).__name__
+        if isinstance(params, Tensor):
+            raise TypeError(f"{name}: params must be an iterable of tensors or dicts, got one Tensor")
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        self._fused: list[Fused | None] = []
+        self._hyper: list[_core.Tensor] = []
+        groups = list(params)
+        if not groups:
+            raise ValueError(f"{name}: the parameter list is empty")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    # ---- what a subclass says ----
+
+    def _check(self, group: dict[str, Any]) -> None:
+        """Raises ValueError for settings outside their range."""
+
+    def _values(self, group: dict[str, Any]) -> tuple[float, ...]:
+        """The numbers the kernel reads, in its order."""
+        raise NotImplementedError
+
+    def _structure(self, group: dict[str, Any]) -> tuple:
+        """What the choice of kernel and state depends on."""
+        raise NotImplementedError
+
+    def _fuse(self, group: dict[str, Any], params: list[Tensor], before: Fused | None) -> Fused:
+        """Makes the state where it is missing, and the native packs over parameters and state."""
+        raise NotImplementedError
+
+    # ---- groups ----
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds parameters with settings of their own.
+
+        Raises:
+            TypeError: a parameter is not a tensor, or the parameters are in a set.
+            ValueError: there are none, one occurs twice, or one is not a leaf.
+        """
+        name = type(self).__name__
+        if not isinstance(param_group, dict):
+            raise TypeError(f"{name}: a parameter group must be a dict, got {type(param_group).__name__}")
+        group = dict(param_group)
+        if "params" not in group:
+            raise ValueError(f"{name}: a parameter group needs 'params', got {', '.join(group)}")
+        params = group["params"]
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, (set, frozenset)):
+            raise TypeError(f"{name}: parameters must have an order that every run repeats, got a set")
+        group["params"] = params = list(params)
+        if not params:
+            raise ValueError(f"{name}: the parameter list is empty")
+        for key, value in self.defaults.items():
+            group.setdefault(key, value)
+        known = {id(p) for g in self.param_groups for p in g["params"]}
+        for i, p in enumerate(params):
+            _check_parameter(name, i, p, known)
+            known.add(id(p))
+        self._check(group)
+        self.param_groups.append(group)
+        self._fused.append(None)
+        self._hyper.append(_core.zeros_persistent((len(self._values(group)),), _core.float64))
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drops every gradient, or sets it to zero with `set_to_none=False`."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                leaf = p._leaf
+                if leaf is None or leaf.grad is None:
+                    continue
+                if set_to_none:
+                    leaf.grad = None
+                else:
+                    _core.fill_(leaf.grad._t, 0.0)
+
+    # ---- the step ----
+
+    def step(self, closure: Callable[[], Any] | None = None):
+        """Updates every parameter that has a gradient; those without are left alone.
+
+        Args:
+            closure: evaluates the loss again; its result is returned.
+
+        Raises:
+            RuntimeError: no parameter has a gradient.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        stepped = False
+        for i, group in enumerate(self.param_groups):
+            fused = self._fused[i]
+            grads = None if fused is None else fused.gradients(group["params"])
+            if grads is None or fused.structure != self._structure(group):
+                fused, grads = self._rebuild(i, group)
+                if fused is None:
+                    continue
+            values = self._values(group)
+            if values != fused.values:
+                self._write_values(i, group, values)
+            fused.step(self._hyper[i], grads)
+            stepped = True
+        if not stepped:
+            raise RuntimeError(
+                f"{type(self).__name__}.step: no parameter has a gradient; call backward() on the loss first"
+            )
+        if _core.recording():
+            from chainrule.capture import on_replay
+
+            on_replay(self._refresh)
+        return loss
+
+    def _rebuild(self, i: int, group: dict[str, Any]):
+        params = [p for p in group["params"] if p.grad is not None]
+        if not params:
+            return None, None
+        self._check(group)
+        fused = self._fused[i] = self._fuse(group, params, self._fused[i])
+        return fused, fused.gradients(group["params"])
+
+    def _write_values(self, i: int, group: dict[str, Any], values: tuple[float, ...]) -> None:
+        self._check(group)
+        _core.set_values(self._hyper[i], values)
+        self._fused[i].values = values
+
+    def _refresh(self) -> None:
+        """Brings the settings to where the kernels read them, before each replay."""
+        for i, group in enumerate(self.param_groups):
+            fused = self._fused[i]
+            if fused is not None and (values := self._values(group)) != fused.values:
+                self._write_values(i, group, values)
+
+    def _state_of(self, p: Tensor, name: str, scalar: bool = False) -> _core.Tensor:
+        """A parameter's state under a name; zeros when it is new. A scalar is float64."""
+        state = self.state[p]
+        held = state.get(name)
+        if held is None:
+            t = p._t
+            held = wrap(
+                _core.zeros_persistent(() if scalar else t.shape, _core.float64 if scalar else t.dtype)
+            )
+            state[name] = held
+        return held._t
+
+    # ---- saving ----
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and settings, with parameters replaced by their numbers, as PyTorch's."""
+        numbers: dict[int, int] = {}
+        for group in self.param_groups:
+            for p in group["params"]:
+                numbers[id(p)] = len(numbers)
+        groups = [
+            {
+                **{k: v for k, v in g.items() if k != "params"},
+                "params": [numbers[id(p)] for p in g["params"]],
+            }
+            for g in self.param_groups
+        ]
+        state = {numbers[id(p)]: dict(s) for p, s in self.state.items() if id(p) in numbers}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over a copy of what `state_dict` gave.
+
+        Raises:
+            ValueError: the groups, or a state tensor, do not fit this optimizer's parameters.
+        """
+        name = type(self).__name__
+        if not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError(f"{name}.load_state_dict: expects a dictionary with 'state' and 'param_groups'")
+        saved = state_dict["param_groups"]
+        for i, group in enumerate(saved):
+            lacks = sorted({"params", *self.defaults} - set(group))
+            if lacks:
+                raise ValueError(
+                    f"{name}.load_state_dict: group {i} lacks {', '.join(lacks)}; is it of another optimizer?"
+                )
+        sizes = [len(g["params"]) for g in self.param_groups]
+        if [len(g["params"]) for g in saved] != sizes:
+            raise ValueError(
+                f"{name}.load_state_dict: expects groups of {sizes} parameters, "
+                f"got {[len(g['params']) for g in saved]}"
+            )
+        params = dict(
+            zip(
+                (n for g in saved for n in g["params"]),
+                (p for g in self.param_groups for p in g["params"]),
+                strict=True,
+            )
+        )
+        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        for number, values in state_dict["state"].items():
+            if number not in params:
+                raise ValueError(f"{name}.load_state_dict: state of an unknown parameter {number}")
+            p = params[number]
+            state[p] = {key: _restored(name, number, key, value, p) for key, value in values.items()}
+        groups = [
+            {**copy.deepcopy({k: v for k, v in s.items() if k != "params"}), "params": g["params"]}
+            for s, g in zip(saved, self.param_groups, strict=True)
+        ]
+        for group in groups:
+            self._check(group)
+        self.state, self.param_groups = state, groups
+        self._fused = [None] * len(groups)
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _check_parameter(name: str, i: int, p: Any, known: set[int]) -> None:
+    if not isinstance(p, Tensor):
+        raise TypeError(f"{name}: parameter {i} must be a Tensor, got {type(p).__name__}")
+    if not p.is_leaf:
+        raise ValueError(
+            f"{name}: parameter {i} (shape {list(p.shape)}) is not a leaf: it was computed from others"
+        )
+    if not p.is_floating_point():
+        raise TypeError(f"{name}: parameter {i} must be floating, got {p.dtype.name}")
+    if id(p) in known:
+        raise ValueError(f"{name}: parameter {i} (shape {list(p.shape)}) occurs twice")
+
+
+def _restored(name: str, number: Any, key: str, value: Any, p: Tensor) -> Any:
+    """A copy of a state value: a number of steps as float64, the rest in the parameter's dtype."""
+    if key == "step":
+        step = wrap(_core.zeros_persistent((), _core.float64))
+        _core.set_values(step._t, (float(value.item() if isinstance(value, Tensor) else value),))
+        return step
+    if not isinstance(value, Tensor):
+        return copy.deepcopy(value)
+    if value.shape != p.shape:
+        raise ValueError(
+            f"{name}.load_state_dict: {key} of parameter {number} has shape {list(value.shape)}, "
+            f"the parameter {list(p.shape)}"
+        )
+    held = wrap(_core.zeros_persistent(p._t.shape, p._t.dtype))
+    _core.copy_(held._t, value._t)
+    return held

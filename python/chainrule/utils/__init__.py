@@ -1,0 +1,19 @@
+"""``chainrule.utils.data`` is ``chainrule.data``: PyTorch's path to the same module object."""
+
+import sys
+from typing import NoReturn
+
+from chainrule import data
+from chainrule._absent import absent
+from chainrule.data import collate, dataset, loader, sampler, split
+
+__all__ = ["data"]
+
+# With the submodules named too, no import path loads a second copy of a class.
+sys.modules[f"{__name__}.data"] = data
+for _module in (collate, dataset, loader, sampler, split):
+    sys.modules[f"{__name__}.data.{_module.__name__.rpartition('.')[2]}"] = _module
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise absent(__name__, name)

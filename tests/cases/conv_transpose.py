@@ -1,0 +1,156 @@
+"""Transpose convolution. The reference adds each tap's share, then cuts off the padding."""
+
+import numpy as np
+
+import chainrule as cr
+from cases.conv import pair
+from op_cases import Bad, Case, Input
+
+
+def reference(x, w, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    if x.ndim == 3:
+        return reference(x[None], w, b, stride, padding, output_padding, groups, dilation)[0]
+    (sh, sw), (dh, dw), (kh, kw) = pair(stride), pair(dilation), w.shape[2:]
+    (ph, pw), extra = pair(padding), pair(output_padding)
+    n, c, h, wide = x.shape
+    full = [
+        (h - 1) * sh + dh * (kh - 1) + 1 + extra[0],
+        (wide - 1) * sw + dw * (kw - 1) + 1 + extra[1],
+    ]
+    parts = x.reshape(n, groups, c // groups, h, wide)
+    filters = w.reshape(groups, c // groups, *w.shape[1:])
+    y = np.zeros((n, groups, w.shape[1], *full), x.dtype)
+    for k in range(kh):
+        for m in range(kw):
+            rows = slice(k * dh, k * dh + sh * (h - 1) + 1, sh)
+            columns = slice(m * dw, m * dw + sw * (wide - 1) + 1, sw)
+            y[..., rows, columns] += np.einsum("ngchw,gcf->ngfhw", parts, filters[..., k, m])
+    y = y.reshape(n, groups * w.shape[1], *full)[:, :, ph : full[0] - ph, pw : full[1] - pw]
+    return y if b is None else y + b[:, None, None]
+
+
+def conv(name, x, w, bias=True, layouts=("contiguous",) * 3, large=False, **params):
+    out = (w[1] * params.get("groups", 1),)
+    shapes = [x, w, out] if bias else [x, w]
+    inputs = [Input(s, layout=k) for s, k in zip(shapes, layouts, strict=False)]
+    return Case(
+        f"conv_transpose2d-{name}",
+        cr.conv_transpose2d,
+        reference,
+        inputs,
+        params,
+        torch="conv_transpose2d",
+        large=large,
+    )
+
+
+def strided(step_h, step_w):
+    step = (step_h, step_w)
+    return [
+        conv(f"stride-{step}", (2, 3, 4, 5), (3, 4, 3, 3), stride=step, padding=1),
+        conv(f"stride-{step}-wide-kernel", (1, 2, 3, 6), (2, 3, 2, 5), stride=step, padding=(0, 2)),
+        conv(
+            f"stride-{step}-dilation",
+            (1, 2, 5, 4),
+            (2, 2, 3, 2),
+            stride=step,
+            padding=(2, 1),
+            dilation=(2, 3),
+            output_padding=(1, 2),
+        ),
+    ]
+
+
+CASES = [
+    conv("plain", (2, 3, 5, 5), (3, 5, 3, 3)),
+    conv("no-bias", (2, 3, 5, 6), (3, 5, 3, 3), bias=False, padding=1),
+    conv("one-pixel", (1, 1, 1, 1), (1, 1, 1, 1)),
+    conv("1x1", (2, 6, 5, 7), (6, 9, 1, 1)),
+    conv("1x1-stride", (2, 6, 3, 4), (6, 9, 1, 1), stride=2),
+    conv("doubling", (2, 4, 4, 5), (4, 3, 2, 2), stride=2),
+    conv("doubling-even", (1, 4, 4, 5), (4, 3, 4, 4), stride=2, padding=1),
+    conv("row-kernel", (2, 3, 4, 9), (3, 2, 1, 5), stride=(1, 2)),
+    conv("column-kernel", (2, 3, 9, 4), (3, 2, 5, 1), stride=(3, 1)),
+    conv("stride-beyond-kernel", (1, 2, 3, 3), (2, 2, 2, 2), stride=(5, 4)),
+    conv("padding-beyond-kernel", (1, 2, 9, 9), (2, 2, 2, 2), padding=3),
+    *[case for h in (1, 2, 3) for w in (1, 2, 3) for case in strided(h, w)],
+    conv("output-padding", (2, 2, 4, 4), (2, 3, 3, 3), stride=2, padding=1, output_padding=1),
+    conv("output-padding-axes", (2, 2, 4, 4), (2, 3, 3, 3), stride=(3, 2), output_padding=(2, 0)),
+    conv("output-padding-dilation", (1, 2, 4, 4), (2, 3, 3, 3), dilation=3, output_padding=2),
+    conv("groups", (2, 6, 4, 5), (6, 2, 3, 3), groups=2, stride=2, padding=1),
+    conv("depthwise", (2, 5, 4, 5), (5, 1, 3, 3), groups=5, padding=1),
+    *[conv(f"filters-{n}", (1, 2, 4, 4), (2, n, 3, 3), stride=2) for n in (1, 3, 7, 9, 17)],
+    *[conv(f"width-{n}", (1, 1, 2, n), (1, 2, 1, 3), padding=(0, 1)) for n in (1, 15, 17, 48, 49)],
+    conv("spread", (2, 3, 8, 8), (3, 40, 3, 3), padding=1),
+    conv("spread-stride", (2, 3, 8, 8), (3, 70, 3, 5), padding=1, stride=2, output_padding=1),
+    conv("one-image", (3, 4, 5), (3, 4, 3, 3), stride=2),
+    conv("no-images", (0, 3, 4, 5), (3, 4, 3, 3), stride=2),
+    *[
+        conv(f"layout-{k}", (2, 4, 5, 6), (4, 3, 3, 2), groups=2, stride=2, layouts=(k,) * 3)
+        for k in ("transposed", "sliced", "expanded")
+    ],
+    conv("large", (16, 16, 14, 14), (16, 32, 3, 3), padding=1, large=True),
+    conv("large-doubling", (8, 32, 14, 14), (32, 16, 4, 4), stride=2, padding=1, large=True),
+    conv("large-one-image", (1, 16, 40, 44), (16, 24, 2, 2), stride=2, large=True),
+]
+
+
+def call(x=(2, 6, 4, 4), w=(6, 4, 3, 3), bias=None, **params):
+    return lambda: cr.conv_transpose2d(
+        cr.ones(x), cr.ones(w), None if bias is None else cr.ones(bias), **params
+    )
+
+
+BAD = [
+    Bad(
+        "conv_transpose2d-channels",
+        call(w=(8, 4, 3, 3)),
+        ValueError,
+        r"conv_transpose2d: weight expects 8 input channels, x has 6 "
+        r"\(x: \[2, 6, 4, 4\], weight: \[8, 4, 3, 3\], groups=1\)",
+    ),
+    Bad(
+        "conv_transpose2d-groups",
+        call(groups=4),
+        ValueError,
+        "groups must divide the 6 input channels",
+    ),
+    Bad(
+        "conv_transpose2d-bias",
+        call(bias=(6,)),
+        ValueError,
+        r"bias must have shape \[4\], got \[6\]",
+    ),
+    Bad("conv_transpose2d-stride-zero", call(stride=(1, 0)), ValueError, "stride must be positive"),
+    Bad(
+        "conv_transpose2d-padding-negative",
+        call(padding=-1),
+        ValueError,
+        "padding must be non-negative",
+    ),
+    Bad(
+        "conv_transpose2d-output-padding",
+        call(stride=2, output_padding=2),
+        ValueError,
+        "output_padding must be smaller than stride or dilation",
+    ),
+    Bad("conv_transpose2d-all-cut", call(padding=3), ValueError, "the result would have height 0"),
+    Bad(
+        "conv_transpose2d-huge",
+        call(stride=2**31 - 1),
+        ValueError,
+        "the result's sizes must be at most",
+    ),
+    Bad(
+        "conv_transpose2d-rank",
+        call(x=(6, 4)),
+        ValueError,
+        r"conv_transpose2d: x must be \[N, C, H, W\]",
+    ),
+    Bad(
+        "conv_transpose2d-dtypes",
+        lambda: cr.conv_transpose2d(cr.ones(1, 1, 3, 3), cr.ones(1, 1, 2, 2, dtype=cr.float64)),
+        TypeError,
+        "conv_transpose2d: inputs must have one dtype, got float32 and float64",
+    ),
+]

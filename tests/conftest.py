@@ -1,0 +1,19 @@
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    if hasattr(cr, "manual_seed"):
+        cr.manual_seed(0)
+    np.random.seed(0)
+
+
+@pytest.fixture
+def threads():
+    """Restores the number of threads."""
+    before = cr.get_num_threads()
+    yield cr.set_num_threads
+    cr.set_num_threads(before)

@@ -1,0 +1,305 @@
+"""The backward pass: accumulation, modes, hooks, in-place rules, memory."""
+
+import gc
+import subprocess
+import sys
+import weakref
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import _core, autograd
+
+
+def leaf(*values, dtype=cr.float64):
+    return cr.tensor(list(values), dtype=dtype, requires_grad=True)
+
+
+def test_gradients_accumulate_over_uses_and_calls():
+    x = leaf(2.0, 3.0)
+    (x * x + x).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [5.0, 7.0])
+    (x * 2).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [7.0, 9.0])
+
+
+def test_leaves_with_one_gradient_do_not_share_its_buffer():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    (x + y).backward(cr.ones(2, dtype=cr.float64))
+    (x * 1.0).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, 2.0])
+    np.testing.assert_array_equal(y.grad.numpy(), [1.0, 1.0])
+
+
+def test_the_gradient_passed_to_backward_is_not_adopted():
+    x = leaf(1.0, 2.0)
+    g = cr.ones(2, dtype=cr.float64)
+    (x + 0.0).backward(g)
+    (x + 0.0).backward(g)
+    np.testing.assert_array_equal(g.numpy(), [1.0, 1.0])
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, 2.0])
+
+
+def test_no_grad_records_nothing_and_restores_the_mode():
+    x = leaf(1.0)
+    with cr.no_grad():
+        assert not (x * 2).requires_grad
+        with cr.enable_grad():
+            assert (x * 2).requires_grad
+    assert (x * 2).requires_grad
+
+    @cr.no_grad()
+    def f(x):
+        return x * 2
+
+    assert not f(x).requires_grad
+    with pytest.raises(ZeroDivisionError), cr.no_grad():
+        _ = 1 / 0
+    assert cr.is_grad_enabled()
+
+
+def test_detach_shares_memory_and_cuts_history():
+    x = leaf(1.0, 2.0)
+    y = x.detach()
+    assert not y.requires_grad
+    y.mul_(2.0)
+    np.testing.assert_array_equal(x.detach().numpy(), [2.0, 4.0])
+
+
+def test_a_second_backward_needs_retain_graph():
+    x = leaf(3.0)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.item() == 12.0
+    with pytest.raises(RuntimeError, match="freed by an earlier backward"):
+        y.backward()
+
+
+def test_backward_names_what_is_missing():
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        cr.ones(1).sum().backward()
+    with pytest.raises(RuntimeError, match="only a tensor with one element"):
+        (leaf(1.0, 2.0) * 2).backward()
+    with pytest.raises(ValueError, match="the gradient has shape"):
+        (leaf(1.0, 2.0) * 2).backward(cr.ones(3, dtype=cr.float64))
+    with pytest.raises(NotImplementedError, match="create_graph"):
+        leaf(1.0).sum().backward(create_graph=True)
+    with pytest.raises(RuntimeError, match="only floating tensors"):
+        cr.ones(2, dtype=cr.int64).requires_grad_()
+
+
+def test_a_saved_tensor_changed_in_place_raises_and_names_both_ops():
+    x = leaf(1.0, 2.0)
+    y = x * 2
+    z = y * y
+    with cr.no_grad():
+        y.add_(1.0)
+    with pytest.raises(RuntimeError, match=r"shape \[2\] that mul saved .* changed in place by add"):
+        z.sum().backward()
+    assert x.grad is None
+
+
+def test_in_place_on_a_leaf_raises_and_leaves_it():
+    x = leaf(1.0, 2.0)
+    with pytest.raises(RuntimeError, match="leaf that requires grad"):
+        x.add_(1.0)
+    np.testing.assert_array_equal(x.detach().numpy(), [1.0, 2.0])
+    with cr.no_grad():
+        x.add_(1.0)
+    np.testing.assert_array_equal(x.detach().numpy(), [2.0, 3.0])
+
+
+def test_in_place_on_a_view_that_needs_a_gradient_raises():
+    x = leaf(1.0, 2.0)
+    y = x * 1.0
+    view = y.reshape(2, 1)
+    with pytest.raises(RuntimeError, match="shares its memory with views"):
+        view.mul_(2.0)
+    with pytest.raises(RuntimeError, match="shares its memory with views"):
+        y.mul_(2.0)
+
+
+@pytest.mark.parametrize(
+    ("in_place", "plain"),
+    [
+        (lambda y, b: y.add_(b), lambda y, b: y + b),
+        (lambda y, b: y.mul_(b), lambda y, b: y * b),
+        (lambda y, b: y.sub_(b, alpha=2), lambda y, b: y - 2 * b),
+        (lambda y, b: y.div_(b), lambda y, b: y / b),
+        (lambda y, b: y.pow_(2), lambda y, b: y**2 + 0 * b),
+        (lambda y, b: y.exp_(), lambda y, b: cr.exp(y) + 0 * b),
+        (lambda y, b: y.sigmoid_(), lambda y, b: cr.sigmoid(y) + 0 * b),
+        (lambda y, b: y.tanh_(), lambda y, b: cr.tanh(y) + 0 * b),
+        (lambda y, b: y.relu_(), lambda y, b: cr.relu(y) + 0 * b),
+        (lambda y, b: y.neg_(), lambda y, b: -y + 0 * b),
+        (lambda y, b: y.clamp_(-0.5, 0.5), lambda y, b: y.clamp(-0.5, 0.5) + 0 * b),
+        (lambda y, b: y.copy_(b), lambda y, b: b + 0 * y),
+        (lambda y, b: y.zero_(), lambda y, b: 0 * y + 0 * b),
+    ],
+)
+def test_in_place_forms_give_the_gradients_of_plain_ones(in_place, plain):
+    results = []
+    for f in (in_place, plain):
+        x, b = leaf(0.3, -0.7, 1.2), leaf(2.0, 0.5, 1.5)
+        y = x * 3.0
+        out = f(y, b)
+        out.sum().backward()
+        grads = [np.zeros(3) if t.grad is None else t.grad.numpy() for t in (x, b)]
+        results.append([out.detach().numpy(), *grads])
+    for a, e in zip(*results, strict=True):
+        np.testing.assert_allclose(a, e, rtol=1e-12)
+
+
+def test_hooks_see_and_replace_gradients():
+    x = leaf(1.0, 2.0)
+    y = x * 3
+    seen = []
+    y.register_hook(lambda g: seen.append(g.numpy().copy()))
+    handle = x.register_hook(lambda g: g * 10)
+    y.retain_grad()
+    y.sum().backward()
+    np.testing.assert_array_equal(seen[0], [1.0, 1.0])
+    np.testing.assert_array_equal(y.grad.numpy(), [1.0, 1.0])
+    np.testing.assert_array_equal(x.grad.numpy(), [30.0, 30.0])
+    handle.remove()
+    x.grad = None
+    (x * 3).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [3.0, 3.0])
+
+
+def test_grad_leaves_the_leaves_alone():
+    x, unused = leaf(2.0), leaf(1.0)
+    y = x * x
+    (g,) = autograd.grad(y.sum(), x)
+    assert g.item() == 4.0
+    assert x.grad is None
+    with pytest.raises(RuntimeError, match="not used"):
+        autograd.grad((x * x).sum(), unused)
+    middle = x * 3
+    (g,) = autograd.grad((middle * middle).sum(), middle)
+    assert g.item() == 12.0
+
+
+class Scale(autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.save_for_backward(x)
+        ctx.factor = factor
+        return x * factor, x + factor
+
+    @staticmethod
+    def backward(ctx, scaled, shifted):
+        assert ctx.needs_input_grad == (True, False)
+        return scaled * ctx.factor + shifted, None
+
+
+def test_a_function_with_two_outputs_has_its_own_gradient():
+    x = leaf(1.0, 2.0)
+    a, b = Scale.apply(x, 3.0)
+    (a * 2 + b).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [7.0, 7.0])
+    x.grad = None
+    a, b = Scale.apply(x, 3.0)
+    b.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [1.0, 1.0])
+
+
+class WrongShape(autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return cr.ones(7, dtype=cr.float64)
+
+
+def test_a_function_whose_gradient_has_the_wrong_shape_is_named():
+    with pytest.raises(RuntimeError, match=r"WrongShape.backward: the gradient of input 0 has shape \[7\]"):
+        WrongShape.apply(leaf(1.0, 2.0)).sum().backward()
+
+
+def test_gradcheck_finds_a_wrong_gradient():
+    class Wrong(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * x
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad
+
+    assert autograd.gradcheck(lambda x: x * x, leaf(0.5, 2.0))
+    with pytest.raises(RuntimeError, match="finite differences give"):
+        autograd.gradcheck(Wrong.apply, leaf(0.7, 2.0))
+
+
+def test_a_chain_of_100000_operations_goes_backward_and_is_freed():
+    # In a process of its own: a stack overflow would take the test runner with it.
+    code = """
+import chainrule as cr
+x = cr.tensor([1.0], requires_grad=True)
+y = x
+for _ in range(100_000):
+    y = y + 1.0
+y.sum().backward()
+assert x.grad.item() == 1.0
+y = x
+for _ in range(100_000):
+    y = y * 1.0
+del y
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_memory_is_released_without_the_garbage_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        before = _core.allocator_stats()["bytes_in_use"]
+        for _ in range(3):
+            x = cr.tensor(np.ones((64, 64)), requires_grad=True)
+            y = cr.relu(x * 2.0 + x)
+            ref = weakref.ref(y)
+            loss = (cr.sigmoid(y) * y).sum()
+            loss.backward()
+            del x, y, loss
+            assert ref() is None
+        assert _core.allocator_stats()["bytes_in_use"] == before
+    finally:
+        gc.enable()
+
+
+def test_threads_have_their_own_grad_mode():
+    import threading
+
+    seen = []
+    with cr.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(cr.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_a_hook_must_return_a_gradient_of_the_same_kind():
+    for value, error in (
+        (2.0, TypeError),
+        (cr.ones(3, dtype=cr.float64), ValueError),
+        (cr.ones(2), ValueError),
+    ):
+        x = leaf(1.0, 2.0)
+        x.register_hook(lambda g, value=value: value)
+        with pytest.raises(error, match="hook: "):
+            (x * 2).sum().backward()
+
+
+def test_grad_gives_memory_of_its_own():
+    x, y, g = leaf(1.0, 2.0), leaf(3.0, 4.0), cr.ones(2, dtype=cr.float64)
+    gx, gy = autograd.grad(x + y, [x, y], g)
+    gx.add_(1.0)
+    np.testing.assert_array_equal(gy.numpy(), [1.0, 1.0])
+    np.testing.assert_array_equal(g.numpy(), [1.0, 1.0])
+    (summed,) = autograd.grad(x.sum(), x)
+    summed.mul_(2.0)

@@ -1,0 +1,150 @@
+"""Splits: every sample in one part, classes in exact proportion, seeded, and what is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import chainrule as cr
+from chainrule.data import train_dev_test_split, train_test_split
+
+DIGITS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # the classes of scikit-learn's digits
+
+
+def labels_of(counts, seed=0):
+    return np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+
+
+def largest_remainder(total, counts):
+    """Exactly, in integers: what each class gives to a part of `total` samples."""
+    whole = sum(counts)
+    shares = [total * c // whole for c in counts]
+    remainders = sorted(range(len(counts)), key=lambda i: (-(total * counts[i] % whole), i))
+    for i in remainders[: total - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stratified_parts_hold_each_class_in_exact_proportion(seed):
+    y = labels_of(DIGITS, seed)
+    i_train, i_dev, i_test, *ys = train_dev_test_split(np.arange(len(y)), y, seed=seed, stratify=y)
+    assert [len(p) for p in (i_train, i_dev, i_test)] == [1437, 180, 180]
+    assert sorted([*i_train, *i_dev, *i_test]) == list(range(1797))
+    for numbers, labels in zip((i_train, i_dev, i_test), ys, strict=True):
+        np.testing.assert_array_equal(y[numbers], labels)
+    counts = [np.bincount(labels, minlength=10).tolist() for labels in ys]
+    assert counts[2] == largest_remainder(180, DIGITS)
+    assert counts[1] == largest_remainder(180, [a - b for a, b in zip(DIGITS, counts[2], strict=True)])
+    # Every part is shuffled, not sorted by class.
+    assert all((np.diff(labels) < 0).any() for labels in ys)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(8, 60), min_size=1, max_size=6), st.integers(0, 1000))
+def test_any_classes_are_split_within_one_sample(counts, seed):
+    y = labels_of(counts, seed)
+    total = len(y)
+    train, test = train_test_split(y, test_size=0.25, seed=seed, stratify=y)
+    assert len(test) == -(-total // 4)
+    assert len(train) + len(test) == total
+    got = np.bincount(test, minlength=len(counts))
+    assert got.tolist() == largest_remainder(len(test), counts)
+    assert (abs(got - np.array(counts) * len(test) / total) < 1).all()
+
+
+def test_seeds():
+    x = np.arange(100)
+    first = train_test_split(x, seed=3)
+    for again in (train_test_split(x, seed=3), train_test_split(x, random_state=3)):
+        np.testing.assert_array_equal(first[1], again[1])
+    assert (train_test_split(x, seed=4)[1] != first[1]).any()
+    cr.manual_seed(7)
+    default = train_test_split(x)[1]
+    assert (train_test_split(x)[1] != default).any()
+    cr.manual_seed(7)
+    np.testing.assert_array_equal(train_test_split(x)[1], default)
+    # A seed of its own leaves the default generator alone.
+    cr.manual_seed(7)
+    train_test_split(x, seed=3), train_dev_test_split(x)
+    np.testing.assert_array_equal(train_test_split(x)[1], default)
+
+
+def test_each_kind_of_array_comes_back_as_itself():
+    x = cr.arange(20).reshape(10, 2)
+    names = [f"s{i}" for i in range(10)]
+    parts = train_test_split(x, x.numpy(), names, test_size=3, seed=0)
+    assert [type(p) for p in parts] == [cr.Tensor] * 2 + [np.ndarray] * 2 + [list] * 2
+    assert parts[0].shape == (7, 2)
+    assert parts[0].tolist() == parts[2].tolist()
+    assert parts[5] == [f"s{row[0] // 2}" for row in parts[1].tolist()]
+    parts[1].zero_()
+    assert x[9].tolist() == [18, 19]
+
+
+def test_sizes():
+    x = list(range(10))
+    for kwargs, sizes in [
+        ({}, (7, 3)), ({"test_size": 0.21}, (7, 3)), ({"train_size": 0.79}, (7, 3)),
+        ({"test_size": 4}, (6, 4)), ({"test_size": np.int64(1)}, (9, 1)),
+        ({"train_size": 2}, (2, 8)), ({"train_size": 0.5, "test_size": 0.2}, (5, 2)),
+    ]:  # fmt: skip
+        assert tuple(map(len, train_test_split(x, **kwargs))) == sizes, kwargs
+    assert train_test_split(x, shuffle=False) == [[0, 1, 2, 3, 4, 5, 6], [7, 8, 9]]
+    assert list(map(len, train_dev_test_split(x, sizes=(6, 3, 1)))) == [6, 3, 1]
+    assert list(map(len, train_dev_test_split(list(range(11))))) == [9, 1, 1]
+
+
+def test_a_stratified_split_may_leave_samples_out():
+    y = labels_of([40, 60])
+    train, test = train_test_split(y, train_size=0.5, test_size=0.2, stratify=y, seed=0)
+    assert np.bincount(train).tolist() == [20, 30]
+    assert np.bincount(test).tolist() == [8, 12]
+
+
+def test_labels_of_any_kind():
+    names = np.array(["cat", "dog"] * 10)
+    _train, test = train_test_split(names, test_size=4, stratify=names, seed=0)
+    assert sorted(test) == ["cat", "cat", "dog", "dog"]
+    for labels in (cr.tensor([0, 1] * 10), [0.5, 1.5] * 10, [False, True] * 10):
+        assert len(train_test_split(names, test_size=4, stratify=labels)[1]) == 4
+
+
+X = list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda: train_test_split(), ValueError, "needs at least one array"),
+        (lambda: train_test_split(X, X[1:]), ValueError, r"the same length, got \[10, 9\]"),
+        (lambda: train_test_split(X, test_size=10), ValueError,
+         r"cannot split 10 samples into parts of \[0, 10\]"),
+        (lambda: train_test_split(X, test_size=0), ValueError, "cannot split 10 samples"),
+        (lambda: train_test_split(X, test_size=1.5), ValueError,
+         "test_size as a fraction must be between 0 and 1"),
+        (lambda: train_test_split(X, test_size=float("nan")), ValueError, "must be between 0 and 1, got nan"),
+        (lambda: train_test_split(X, test_size="10%"), TypeError,
+         "test_size must be an int or a float, got '10%'"),
+        (lambda: train_test_split(X, test_size=True), TypeError,
+         "test_size must be an int or a float, got True"),
+        (lambda: train_test_split(X, test_size=0.7, train_size=0.7), ValueError, "cannot split 10 samples"),
+        (lambda: train_test_split(X, seed=1, random_state=2), ValueError, "contradict each other"),
+        (lambda: train_test_split(X, shuffle=False, stratify=X), ValueError, "stratify needs shuffle=True"),
+        (lambda: train_test_split(X, stratify=X[1:]), ValueError,
+         r"one label for each of 10 samples, got shape \[9\]"),
+        (lambda: train_test_split(X, stratify=np.ones((10, 2))), ValueError, r"got shape \[10, 2\]"),
+        (lambda: train_test_split(X, stratify=[0.0] * 9 + [float("nan")]), ValueError,
+         "stratify has NaN at position 9"),
+        (lambda: train_test_split(X, stratify=[0] * 9 + [7]), ValueError,
+         r"class 7 has too few samples \(1\)"),
+        (lambda: train_dev_test_split(X, stratify=[0] * 5 + [1] * 5), ValueError, "has too few samples"),
+        (lambda: train_dev_test_split(X, sizes=(0.5, 0.5)), ValueError, "sizes must be three numbers"),
+        (lambda: train_dev_test_split(X, sizes=(0.5, 0.4, 0.2)), ValueError, "must be positive and sum to 1"),
+        (lambda: train_dev_test_split(X, sizes=(5, 4, 2)), ValueError, "cannot split 10 samples"),
+        (lambda: train_dev_test_split(X, sizes=(10, 0, 0)), ValueError, "cannot split 10 samples"),
+    ],
+)  # fmt: skip
+def test_bad_arguments_raise_and_name_the_rule(call, error, match):
+    with pytest.raises(error, match=match):
+        call()

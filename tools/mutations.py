@@ -1,0 +1,112 @@
+"""Faults that the suite must notice: at least one in every family.
+
+A fault replaces text that occurs exactly once in its file, so that an entry which no longer fits the source
+is an error. `select` is pytest's -k expression for the few tests that ought to fail. C++ faults keep to
+memory that the op owns: they give wrong numbers, not crashes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+    select: str
+    tests: str = "tests/test_ops.py"
+
+
+def fault(name, file, old, new, select, *more, tests="tests/test_ops.py"):
+    edits = [old, new, *more]
+    return Fault(name, file, tuple(zip(edits[::2], edits[1::2], strict=True)), select, tests)
+
+
+OPS = "python/chainrule/ops/"
+PYTHON = [
+    fault("elementwise: sign of a gradient", OPS + "elementwise.py",
+          "_undo(_core.neg(g), node.params, 1)", "_undo(g, node.params, 1)", "gradient and sub-"),
+    fault("elementwise: ties of maximum", OPS + "elementwise.py",
+          "return _choose(node, g, _core.gt)", "return _choose(node, g, _core.lt)", "gradient and maximum-"),
+    fault("view: inverse of a permutation", OPS + "view.py",
+          "back[d % rank] = i", "back[i] = d % rank", "permute or movedim"),
+    fault("reduce: count of a mean's gradient", OPS + "reduce.py",
+          "_core.div(g, float(count))", "_core.div(g, float(count + 1))", "gradient and mean-"),
+    fault("reduce: Bessel's correction", OPS + "reduce.py",
+          "1.0 if unbiased else 0.0", "0.0 if unbiased else 1.0", "forward and (var- or std-)"),
+    fault("matmul: rows of a shared weight", OPS + "matmul.py",
+          "_to(_core.matmul(_transposed(x), dy), b2)", "_to(_core.matmul(_transposed(x), _core.neg(dy)), b2)",
+          "gradient and matmul-"),
+    fault("softmax: dimension of its gradient", OPS + "softmax.py",
+          "return _core.softmax_grad(g, node.saved[0], node.params)",
+          "return _core.softmax_grad(g, node.saved[0], 0)", "gradient and softmax-"),
+]  # fmt: skip
+
+KERNELS = "csrc/cpu/kernels/"
+CONV_PLAN = "csrc/ops/conv_plan.cpp"
+NATIVE = [
+    fault("elementwise: last lane of a tail", KERNELS + "elementwise_math.cpp",
+          "simd::load(p) : simd::load_n(p, n)", "simd::load(p) : simd::load_n(p, n - 1)", "forward and exp-"),
+    fault("reduce: last part of a long row", "csrc/ops/reduce_layout.cpp",
+          "p.parts = (chunks + per_part - 1) / per_part;",
+          "p.parts = chunks > per_part ? (chunks - 1) / per_part : 1;", "forward and large and (sum or mean)"),
+    fault("reduce: split by the number of threads", "csrc/ops/reduce_layout.cpp",
+          '#include "core/error.h"', '#include "core/error.h"\n#include "core/pool.h"',
+          "any_number_of_threads and (sum or mean)", "shard_elements = 32768, most = 16;",
+          "shard_elements = 32768; const int64_t most = 1 + num_threads();"),
+    fault("matmul: tail of k", KERNELS + "gemm_tile.h",
+          "for (int64_t k = t.k; k > 0; --k,", "for (int64_t k = t.k; k > t.k % 4; --k,",
+          "forward and matmul-"),
+    fault("matmul: transposed operand", KERNELS + "gemm_pack.h",
+          "l & distance ? lanes + l : l + distance", "l & distance ? lanes + l : l", "forward and matmul-"),
+    fault("conv: padding", CONV_PLAN,
+          ".source_origin = -padding,", ".source_origin = padding > 0 ? 1 - padding : 0,",
+          "forward and conv2d-"),
+    fault("conv: stride", CONV_PLAN,
+          ".source_step = stride,", ".source_step = stride > 1 ? stride - 1 : 1,", "forward and conv2d-"),
+    fault("conv: split by the number of threads", CONV_PLAN,
+          '#include "core/error.h"', '#include "core/error.h"\n#include "core/pool.h"',
+          "any_number_of_threads and conv2d", "static_cast<double>(kMaxTasks)", "1.0 + num_threads()"),
+    fault("conv_transpose: phase", CONV_PLAN,
+          ".out_origin = stride * first - padding", ".out_origin = stride * first - padding + (stride > 1)",
+          "forward and conv_transpose2d"),
+    fault("conv_transpose: output_padding", "csrc/ops/conv_rules.cpp",
+          "extent + p.output_padding[axis]", "extent", "forward and conv_transpose2d"),
+    fault("pool: stride", KERNELS + "pool.cpp",
+          "const int64_t top = oh * p.stride_h - p.pad_h;", "const int64_t top = oh * p.stride_w - p.pad_h;",
+          "forward and pool2d"),
+    fault("pool: the first of equal elements", KERNELS + "pool.cpp",
+          "return v > best;", "return v >= best;", "max_pool2d"),
+    fault("pool: overlapping windows", KERNELS + "pool_backward.cpp",
+          "gx[offsets[i]] += g[i]", "gx[offsets[i]] = g[i]", "gradient and pool2d"),
+    fault("batchnorm: unbiased running variance", KERNELS + "batchnorm.cpp",
+          "m.m2 / (m.count - 1)", "m.m2 / m.count", "batch_norm-running"),
+    fault("batchnorm: gradient through the variance", KERNELS + "batchnorm_backward.cpp",
+          "const double tilt = -slope", "const double tilt = slope",
+          "gradient and batch_norm-train"),
+    fault("softmax: subtraction of the largest", KERNELS + "softmax.cpp",
+          "const V e = math::exp(p.load(x, lowest) - m);", "const V e = math::exp(p.load(x, lowest));",
+          "forward and softmax-special"),
+    fault("softmax: gradient", KERNELS + "softmax.cpp",
+          "(p.load(g, T(0)) - dot)", "(p.load(g, T(0)) + dot)", "gradient and softmax-"),
+    fault("cross-entropy: gradient at the label", KERNELS + "cross_entropy.cpp",
+          "-= at_target[lane]", "+= at_target[lane]", "gradient and cross_entropy-"),
+    fault("loss: sum of the shards", KERNELS + "loss.cpp",
+          "for (int64_t task = 0; task < plan.tasks; ++task) total += partial[task];",
+          "for (int64_t task = 0; task < plan.tasks; ++task) total = partial[task];", "mse_loss-large"),
+    fault("index: bound check", KERNELS + "index.cpp",
+          "index[i] >= size) [[unlikely]]", "index[i] > size) [[unlikely]]", "bad_input"),
+    fault("index: rows that a task owns", KERNELS + "index.cpp",
+          "(place.row < low ||", "(place.row <= low ||", "index_put or index_add or getitem"),
+    fault("sort: equal elements keep their order", KERNELS + "sort.cpp",
+          "a.keys[i] >> (8 * byte) & 255]++;", "a.keys[n - 1 - i] >> (8 * byte) & 255]++;", "sort"),
+    fault("random: offset of a draw", KERNELS + "philox.h",
+          "first_block(cell[1] + offset)", "first_block(cell[1])", "seed or replay", tests="tests/test_random.py"),
+    fault("optim: bias correction", KERNELS + "optim.cpp",
+          "1 / __builtin_sqrt(1 - power(beta2, step))", "1", "formulas", tests="tests/test_optim.py"),
+    fault("optim: momentum's first step", KERNELS + "optim.cpp",
+          "v[1] = first ? g :", "v[1] = first ? g * share :", "formulas",
+          tests="tests/test_optim.py"),
+]  # fmt: skip

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Builds the extension in the ways users don't and runs the suite with each: Clang, the standard C++ file in
+# place of Linux's system calls, counted allocations, and the sanitizers. Nothing is installed into Python.
+#
+#     bash tools/other_builds.sh                 # all
+#     bash tools/other_builds.sh clang asan      # some of: clang portable count asan
+#
+# JOBS compilers run at a time (2). Needs cmake, pybind11 and pytest; as root it installs Clang 16 and strace
+# with apt-get where they are missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+sets=-DCHAINRULE_INSTRUCTION_SETS
+
+# install_if_missing COMMAND PACKAGE: false where neither is to be had.
+install_if_missing() {
+  command -v "$1" > /dev/null && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    { apt-get update -qq && apt-get install -y -qq "$2"; } > "$work/apt.log" 2>&1 || tail -3 "$work/apt.log"
+  fi
+  command -v "$1" > /dev/null || { echo "$1 is missing and could not be installed"; return 1; }
+}
+
+# build NAME OPTION...: the package with its extension lands in $work/NAME/package.
+build() {
+  local name=$1
+  shift
+  printf '\n-- %s: %s\n' "$name" "$*"
+  local generator=()
+  command -v ninja > /dev/null && generator=(-G Ninja)
+  cmake -S . -B "$work/$name" "${generator[@]}" -DPython_EXECUTABLE="$(command -v python)" \
+    -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" "$@" > /dev/null
+  SECONDS=0
+  nice cmake --build "$work/$name" -j "${JOBS:-2}" > "$work/$name.log" 2>&1 ||
+    { grep -B1 -A8 'error' "$work/$name.log" | head -60; return 1; }
+  grep 'warning:' "$work/$name.log" | sort -u | head -20 || true
+  echo "built in $SECONDS s"
+  mkdir "$work/$name/package"
+  cp -r python/chainrule "$work/$name/package/"
+  rm -f "$work/$name/package/chainrule/"_core*.so
+  cp "$work/$name/"_core*.so "$work/$name/package/chainrule/"
+}
+
+# suite NAME PYTEST-ARGUMENT...: with that build's package, wherever else one is installed.
+suite() {
+  local name=$1
+  shift
+  export PYTHONPATH="$work/$name/package" PYTHONDONTWRITEBYTECODE=1 CHAINRULE_BUILD_DIR="$work/$name"
+  python -c "import chainrule; assert chainrule.__file__.startswith('$work'), chainrule.__file__"
+  python -m pytest -q -p no:cacheprovider -m 'not peers' "$@"
+}
+
+clang() {
+  install_if_missing clang++-16 clang-16
+  build clang -DCMAKE_CXX_COMPILER=clang++-16
+  suite clang
+}
+
+# One instruction set is enough: the kernels are the same. The lowest, so that tests may cap it.
+portable() {
+  build portable -DCHAINRULE_PORTABLE=ON $sets=v2
+  suite portable
+}
+
+count() {
+  install_if_missing strace strace
+  build count -DCHAINRULE_COUNT_ALLOC=ON $sets=v3
+  suite count -ra tests/test_memory.py
+}
+
+# Exact-size blocks: every step beyond an end is seen. Exceptions need the C++ library loaded before ASan looks
+# for its functions.
+asan() {
+  build asan -DCHAINRULE_SANITIZE=address,undefined -DCHAINRULE_EXACT_ALLOC=ON $sets=v3
+  LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so.6)" \
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    suite asan tests/test_ops.py -x -k 'forward or bad_input'
+}
+
+if [ $# -eq 0 ]; then set -- clang portable count asan; fi
+for name in "$@"; do
+  case $name in
+    clang | portable | count | asan) ( "$name" ) ;;
+    *) echo "no such build: $name (clang, portable, count, asan)" >&2; exit 2 ;;
+  esac
+done
+printf '\nall of these passed: %s\n' "$*"

@@ -70,7 +70,9 @@ void drop_managed(void* context) {
 
 }  // namespace
 
-py::capsule to_dlpack(const TensorRef& t) {
+// The capsule goes out as a plain object: the stub generator writes `CapsuleType` differently on each
+// machine.
+py::object to_dlpack(const TensorRef& t) {
   auto owned = std::make_unique<Export>();
   owned->tensor = t;
   for (const int64_t step : t->strides()) {

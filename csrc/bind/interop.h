@@ -15,7 +15,7 @@ TensorRef from_numpy(const py::object& array);
 // Any strides, read-only and unaligned too.
 TensorRef copy_numpy(const py::object& array);
 
-py::capsule to_dlpack(const TensorRef& t);
+py::object to_dlpack(const TensorRef& t);
 TensorRef from_dlpack(const py::object& capsule);
 
 }  // namespace chainrule::bind

@@ -100,11 +100,15 @@ template <class T, int MR, int NV>
 [[gnu::always_inline]] inline void store_tile(const Tile<T>& t, const simd::Vec<T> (&sum)[MR][NV]) {
   constexpr int64_t L = simd::kLanes<T>;
   const Epilogue<T>& e = t.epilogue;
-  if (t.columns == NV * L && !t.add && !e.row_bias && !e.column_bias && !e.relu) {
+  if (t.columns == NV * L && !e.row_bias && !e.column_bias && !e.relu) {
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
-      for (int v = 0; v < NV; ++v) simd::store(t.c + i * t.c_step + v * L, sum[i][v]);
+      for (int v = 0; v < NV; ++v) {
+        T* const c = t.c + i * t.c_step + v * L;
+        const simd::Vec<T> x = t.add ? simd::load(c) + sum[i][v] : sum[i][v];
+        simd::store(c, finish<T>(x, simd::Vec<T>{}, T(0), false));  // the general way's very expression
+      }
     }
     return;
   }

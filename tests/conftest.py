@@ -4,6 +4,11 @@ import pytest
 import chainrule as cr
 
 
+def pytest_report_header():
+    info = cr.cpu_info()
+    return f"chainrule {cr.__version__}: instruction set {info['isa']}, {info['threads']} threads"
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     if hasattr(cr, "manual_seed"):

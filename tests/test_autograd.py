@@ -1,5 +1,6 @@
 """The backward pass: accumulation, modes, hooks, in-place rules, memory."""
 
+import copy
 import gc
 import subprocess
 import sys
@@ -54,8 +55,49 @@ def test_no_grad_records_nothing_and_restores_the_mode():
         return x * 2
 
     assert not f(x).requires_grad
+
+    @cr.no_grad
+    def g(x):
+        return x * 2
+
+    assert not g(x).requires_grad
     with pytest.raises(ZeroDivisionError), cr.no_grad():
         _ = 1 / 0
+    assert cr.is_grad_enabled()
+
+
+def test_a_mode_around_a_generator_function_holds_while_it_runs_and_not_between():
+    log = []
+
+    @cr.no_grad()
+    def steps(count):
+        try:
+            for i in range(count):
+                log.append(cr.is_grad_enabled())
+                try:
+                    log.append((yield i))
+                except KeyError:
+                    log.append("caught")
+            return "result"
+        finally:
+            log.append(cr.is_grad_enabled())
+
+    def outer():
+        log.append((yield from steps(2)))
+
+    for _ in outer():
+        assert cr.is_grad_enabled()
+    assert log == [False, None, False, None, False, "result"]
+    log.clear()
+    running = steps(3)
+    assert next(running) == 0
+    assert running.send("sent") == 1
+    assert running.throw(KeyError) == 2
+    assert cr.is_grad_enabled()
+    running.close()
+    assert log == [False, "sent", False, "caught", False, False]
+    with pytest.raises(StopIteration):
+        next(running)
     assert cr.is_grad_enabled()
 
 
@@ -152,6 +194,110 @@ def test_in_place_forms_give_the_gradients_of_plain_ones(in_place, plain):
         np.testing.assert_allclose(a, e, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("in_place", "expected"),
+    [
+        (lambda y: y.mul_(y), 6.0),
+        (lambda y: y.mul_(y.detach()), 3.0),
+        (lambda y: y.div_(y), 0.0),
+        (lambda y: y.div_(y.detach()), 1 / 3),
+        (lambda y: y.pow_(y), 27 * (np.log(3.0) + 1)),
+        (lambda y: y.pow_(y.detach()), 27.0),
+        (lambda y: y.add_(y), 2.0),
+        (lambda y: y.sub_(y), 0.0),
+        (lambda y: y.clamp_(max=y.detach()), 1.0),
+    ],
+)
+def test_in_place_with_itself_or_an_alias_gives_the_gradient_of_the_plain_form(in_place, expected):
+    x = leaf(3.0)
+    in_place(x * 1.0).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [expected])
+
+
+def test_a_saved_operand_that_the_in_place_op_writes_itself_is_found_stale():
+    y = leaf(3.0) * 1.0
+    rule = cr.ops.elementwise.mul_backward
+    autograd.record_(y, lambda: _core.mul(y._t, 2.0, y._t), (y,), rule, lambda: (y._t, y._t))
+    with pytest.raises(RuntimeError, match=r"that mul saved .* changed in place by mul"):
+        y.sum().backward()
+
+
+def test_an_in_place_op_that_fails_leaves_the_history():
+    x = leaf(1.0, 2.0)
+    y = x * 3.0
+    with pytest.raises(ValueError, match="mul"):
+        y.mul_(cr.ones(3, dtype=cr.float64))
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [3.0, 3.0])
+
+
+@pytest.mark.parametrize("name", ["exp", "sigmoid", "tanh", "sqrt", "relu"])
+def test_in_place_under_no_grad_does_not_refresh_what_an_earlier_op_saved(name):
+    y = getattr(cr, name)(leaf(0.5, 2.0))
+    with cr.no_grad():
+        getattr(y, name + "_")()
+    with pytest.raises(RuntimeError, match=f"that {name} saved .* changed in place by {name}"):
+        y.sum().backward()
+
+
+def test_retain_grad_follows_the_tensor_through_in_place_ops():
+    x = leaf(1.0, 2.0)
+    y = x * 2
+    y.retain_grad()
+    y.mul_(3.0)
+    y.exp_()
+    (y * 5).sum().backward()
+    np.testing.assert_array_equal(y.grad.numpy(), [5.0, 5.0])
+    np.testing.assert_allclose(x.grad.numpy(), 30 * np.exp([6.0, 12.0]))
+
+
+def test_retain_grad_leaves_hooks_registered_before_removable():
+    y = leaf(1.0) * 2
+    seen = []
+    handle = y.register_hook(seen.append)
+    y.retain_grad()
+    handle.remove()
+    y.sum().backward()
+    assert not seen
+    assert y.grad.item() == 1.0
+
+
+def test_a_power_of_zero_to_zero_has_no_slope_in_the_exponent():
+    base, exponent = leaf(0.0, 0.0, 0.0, 2.0), leaf(0.0, 2.0, -1.0, 0.0)
+    (base**exponent).sum().backward()
+    np.testing.assert_allclose(exponent.grad.numpy(), [0.0, 0.0, -np.inf, np.log(2.0)])
+    exponent.grad = None
+    (0.0**exponent).sum().backward()
+    np.testing.assert_array_equal(exponent.grad.numpy(), [0.0, 0.0, -np.inf, 0.0])
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, -1, 0.5, -0.5, 2.5, np.int64(2), np.uint8(0)])
+def test_the_slope_of_a_power_with_a_number_as_exponent(exponent):
+    x = leaf(0.5, 2.0, 4.0)
+    (x**exponent).sum().backward()
+    slope = float(exponent) * np.array([0.5, 2.0, 4.0]) ** (float(exponent) - 1)
+    np.testing.assert_allclose(x.grad.numpy(), slope, rtol=1e-12)
+
+
+def test_a_copy_shares_memory_and_history():
+    x = leaf(1.0, 2.0)
+    same = copy.copy(x)
+    assert type(same) is cr.Tensor
+    assert same.data_ptr() == x.data_ptr()
+    (same * 2).sum().backward()
+    assert x.grad is None
+    assert same.grad.tolist() == [2.0, 2.0]
+    y = x * 3
+    other = copy.copy(y)
+    other.sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    with pytest.raises(RuntimeError, match="shares its memory with views"):
+        other.mul_(2.0)  # would leave y with a history that its values do not have
+    parameter = copy.copy(cr.nn.Parameter(cr.ones(2)))
+    assert type(parameter) is cr.nn.Parameter
+    assert parameter.requires_grad
+
+
 def test_hooks_see_and_replace_gradients():
     x = leaf(1.0, 2.0)
     y = x * 3
@@ -180,6 +326,8 @@ def test_grad_leaves_the_leaves_alone():
     middle = x * 3
     (g,) = autograd.grad((middle * middle).sum(), middle)
     assert g.item() == 12.0
+    model = cr.nn.Linear(2, 1)
+    assert [g.shape for g in autograd.grad(model(cr.ones(1, 2)), model.parameters())] == [(1, 2), (1,)]
 
 
 class Scale(autograd.Function):
@@ -234,6 +382,88 @@ def test_gradcheck_finds_a_wrong_gradient():
     assert autograd.gradcheck(lambda x: x * x, leaf(0.5, 2.0))
     with pytest.raises(RuntimeError, match="finite differences give"):
         autograd.gradcheck(Wrong.apply, leaf(0.7, 2.0))
+
+
+def test_gradcheck_takes_functions_with_several_outputs():
+    class WrongSecond(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2, x * 3
+
+        @staticmethod
+        def backward(ctx, first, second):
+            return first * 2 + second
+
+    x = leaf(0.5, 2.0)
+    assert autograd.gradcheck(lambda x: (x * x, x.sum(), x > 1), x)
+    assert autograd.gradcheck(lambda x, y: [x * y, y], (x, leaf(1.0, 3.0)))
+    assert autograd.gradcheck(lambda x: (x.max(0).values, x.argmax()), x)
+    with pytest.raises(RuntimeError, match="gradcheck: the gradient of input 0"):
+        autograd.gradcheck(WrongSecond.apply, x)
+    assert not autograd.gradcheck(WrongSecond.apply, x, raise_exception=False)
+
+
+def test_a_gradient_that_nobody_else_holds_is_adopted():
+    places = []
+
+    class Fresh(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1.0
+
+        @staticmethod
+        def backward(ctx, grad):
+            made = grad * 2.0
+            places.append(made.data_ptr())
+            return made
+
+    x = leaf(1.0, 2.0)
+    Fresh.apply(x).sum().backward()
+    assert x.grad.data_ptr() == places[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda x: setattr(x, "grad", 5), TypeError, "^grad: expects a Tensor or None, got int"),
+        (lambda x: setattr(x, "data", 3), TypeError, "^data: expects a Tensor, got int"),
+        (lambda x: x.sum().backward([1, 1]), TypeError, "^backward: gradients must be Tensors or None, got int"),
+        (lambda x: x.sum().backward(3.0), TypeError, "^backward: gradients must be Tensors or None, got float"),
+        (lambda x: x.sum().backward([x, x]), ValueError, "^backward: expects one gradient for each tensor, got 2"),
+        (lambda x: autograd.backward([3]), TypeError, "^backward: tensors must be Tensors, got int"),
+        (lambda x: autograd.grad(x.sum(), [[1]]), TypeError, "^grad: inputs must be Tensors, got list"),
+        (lambda x: x.register_hook(5), TypeError, "^register_hook: the hook must be callable, got int"),
+    ],
+)  # fmt: skip
+def test_gradients_and_hooks_of_another_type_are_named(call, error, match):
+    with pytest.raises(error, match=match):
+        call(leaf(1.0, 2.0))
+
+
+def test_what_a_function_saves_and_returns_is_checked():
+    class Saves(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x, None, 3)
+            return x
+
+    class Nothing(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x * 2
+
+    class Mixed(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x, 3
+
+    with pytest.raises(TypeError, match=r"^save_for_backward: expects Tensors or None, got int; keep other"):
+        Saves.apply(leaf(1.0))
+    for x in (leaf(1.0), cr.ones(1)):
+        with pytest.raises(TypeError, match=r"^Nothing\.forward: must return a Tensor .*, got NoneType"):
+            Nothing.apply(x)
+        with pytest.raises(TypeError, match=r"^Mixed\.forward: must return a Tensor .*, got int"):
+            Mixed.apply(x)
 
 
 def test_a_chain_of_100000_operations_goes_backward_and_is_freed():

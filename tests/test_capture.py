@@ -238,6 +238,13 @@ def test_another_signature_is_refused_and_changes_nothing(inputs, kind, text):
         (lambda loss: loss.detach().numpy(), "numpy"),
         (lambda loss: loss.tolist(), "tolist"),
         (lambda loss: np.asarray(loss.detach()), "numpy"),
+        (lambda loss: np.asarray([loss.detach(), 1.0]), "numpy"),
+        (lambda loss: f"{loss:.3f}", "item"),
+        (lambda loss: cr.tensor([loss, 1.0]), "tensor"),
+        (lambda loss: cr.tensor([[1.0], [loss.detach()]]), "tensor"),
+        (lambda loss: F.one_hot((loss > 0).long()), "one_hot without num_classes"),
+        (lambda loss: loss.detach().__dlpack__(), "dlpack"),
+        (lambda loss: np.from_dlpack(loss.detach()), "dlpack"),
     ],
 )
 def test_reading_a_value_while_recording_is_an_error(read, name):
@@ -255,6 +262,22 @@ def test_reading_a_value_while_recording_is_an_error(read, name):
     ):
         recorded(*batch(1))
     assert not _core.recording()
+
+
+def test_text_of_a_tensor_that_is_being_recorded_has_no_value():
+    texts = []
+
+    def step(x):
+        y = x * 2
+        texts.append((repr(y), f"{y}", str(nn.Parameter(y))))
+        return y
+
+    f = record(step)
+    f(cr.tensor([3.5]))
+    f(cr.tensor([3.5]))
+    eager, recorded = texts
+    assert all("7." in text for text in eager)
+    assert all("<being recorded>" in text and "7." not in text for text in recorded)
 
 
 @pytest.mark.parametrize("failing", [0, 1])

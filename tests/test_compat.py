@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import math
 import os
 import pathlib
 import re
@@ -97,6 +98,8 @@ PLACES = {
     "Module": nn.Module,
     "chainrule.nn": nn,
     "chainrule.nn.functional": nn.functional,
+    "chainrule.nn.init": nn.init,
+    "chainrule.autograd": cr.autograd,
     "chainrule.optim": cr.optim,
     "chainrule.data": cr.data,
 }
@@ -125,8 +128,21 @@ PLACES = {
         ("chainrule.nn", "GELU", "erf"),
         ("chainrule.nn", "Conv1d", "Conv2d"),
         ("chainrule.nn", "Embedding", "weight[indices]"),
-        ("chainrule.nn.functional", "leaky_relu", "maximum"),
+        ("chainrule.nn.functional", "leaky_relu", "where"),
         ("chainrule.nn.functional", "normalize", "norm"),
+        ("chainrule.nn", "utils", "the line of 'clip_grad_norm_' in docs/differences.md"),
+        ("chainrule.nn.init", "orthogonal_", "NumPy"),
+        ("chainrule.nn.init", "eye_", "eye(*weight.shape)"),
+        ("chainrule.nn.init", "trunc_normal_", "normal_"),
+        ("chainrule.autograd", "set_detect_anomaly", "isfinite"),
+        ("chainrule", "bincount", "numpy.bincount"),
+        ("chainrule", "finfo", "numpy.finfo"),
+        ("chainrule", "iinfo", "numpy.iinfo"),
+        ("chainrule", "atleast_2d", "unsqueeze"),
+        ("Tensor", "bincount", "numpy.bincount"),
+        ("Tensor", "lerp_", "add_"),
+        ("Tensor", "addcmul_", "add_"),
+        ("Tensor", "storage_offset", "data_ptr()"),
         ("chainrule.optim", "RMSprop", "Adam"),
         ("chainrule.optim", "lr_scheduler", "param_groups"),
         ("chainrule.data", "WeightedRandomSampler", "SubsetRandomSampler"),
@@ -162,7 +178,8 @@ def test_an_absent_name_is_free_for_a_module_of_ones_own():
 
 @pytest.mark.parametrize("place", [p for p in PLACES if p.startswith("chainrule")])
 def test_an_unknown_name_points_to_the_docs(place):
-    with pytest.raises(AttributeError, match=rf"{place} has no 'no_such_name'; docs/differences\.md lists"):
+    text = rf"{place} has no 'no_such_name'; docs/differences\.md lists what common names are replaced by$"
+    with pytest.raises(AttributeError, match=text):
         _ = PLACES[place].no_such_name
     with pytest.raises(ImportError):
         importlib.import_module(f"{place}.no_such_name")
@@ -185,6 +202,8 @@ def test_absent_names_are_pytorchs(place):
         "Module": torch.nn.Module,
         "chainrule.nn": torch.nn,
         "chainrule.nn.functional": torch.nn.functional,
+        "chainrule.nn.init": torch.nn.init,
+        "chainrule.autograd": torch.autograd,
         "chainrule.optim": torch.optim,
         "chainrule.data": torch.utils.data,
     }[place]
@@ -199,11 +218,79 @@ def test_utils_data_is_data():
     assert DataLoader is cr.data.DataLoader
 
 
-def test_gradients_flow_through_what_the_texts_recommend():
-    """The formulas for activations, at points on both sides of zero."""
-    x = cr.tensor(np.array([-2.0, -0.5, 0.5, 2.0]), requires_grad=True)
-    for name in ("LeakyReLU", "ELU", "GELU", "SiLU", "Softplus"):
-        y = eval(_absent.INSTEAD["chainrule.nn"][name], dict(vars(cr)), {"x": x})
-        x.grad = None
-        y.sum().backward()
-        assert np.isfinite(x.grad.numpy()).all(), name
+# Values and gradients that PyTorch gives at -2, 0 and 1 (at 0 the subgradient it has chosen).
+E = math.e
+SIGMOID = [1 / (1 + E**2), 0.5, E / (1 + E)]
+RECIPES = {
+    "LeakyReLU": ([-0.02, 0.0, 1.0], [0.01, 0.01, 1.0]),
+    "ELU": ([E**-2 - 1, 0.0, 1.0], [E**-2, 1.0, 1.0]),
+    "GELU": ([-0.045500263896, 0.0, 0.841344746069], [-0.085231801, 0.5, 1.083315470]),
+    "SiLU": ([-2 * SIGMOID[0], 0.0, SIGMOID[2]],
+             [SIGMOID[0] - 2 * SIGMOID[0] * (1 - SIGMOID[0]), 0.5, SIGMOID[2] + SIGMOID[2] * (1 - SIGMOID[2])]),
+    "Softplus": ([math.log1p(E**-2), math.log(2), math.log1p(E)], SIGMOID),
+    "LogSigmoid": ([-math.log1p(E**2), -math.log(2), -math.log1p(1 / E)], [1 - s for s in SIGMOID]),
+    "PReLU": ([-0.5, 0.0, 1.0], [0.25, 0.25, 1.0]),
+    "ReLU6": ([0.0, 0.0, 1.0], [0.0, 0.0, 1.0]),
+    "SmoothL1Loss": ([1.5, 0.0, 0.5], [-1.0, 0.0, 1.0]),
+}  # fmt: skip
+NAMES = {**vars(cr), "low": 0.0, "high": 6.0, "weight": 0.25}
+
+
+def evaluated(recipe, **names):
+    return eval(recipe, dict(NAMES), names)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recommended_formula_has_pytorchs_value_and_gradient_also_at_0(name):
+    values, gradients = RECIPES[name]
+    recipe = _absent.names_of("chainrule.nn")[name].partition(", with")[0]
+    x = cr.tensor(np.array([-2.0, 0.0, 1.0]), requires_grad=True)
+    y = evaluated(recipe.removesuffix(".mean()"), x=x, d=x)
+    y.sum().backward()
+    np.testing.assert_allclose(y.detach().numpy(), values, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(x.grad.numpy(), gradients, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_is_known_of_the_recommended_formulas_is_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    known = {
+        "PReLU": lambda: torch.nn.PReLU(init=0.25, dtype=torch.float64),
+        "SmoothL1Loss": lambda: lambda x: torch.nn.SmoothL1Loss(reduction="none")(x, torch.zeros_like(x)),
+    }
+    function = known.get(name, getattr(torch.nn, name))()
+    x = torch.tensor([-2.0, 0.0, 1.0], dtype=torch.float64, requires_grad=True)
+    y = function(x)
+    y.sum().backward()
+    np.testing.assert_allclose(y.detach().numpy(), RECIPES[name][0], rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(x.grad.numpy(), RECIPES[name][1], rtol=1e-8, atol=1e-12)
+
+
+def test_the_recommended_hardtanh_keeps_nan_and_has_no_gradient_at_its_bounds():
+    x = cr.tensor([-1.0, 0.0, 3.0, 6.0, 7.0, math.nan], requires_grad=True)
+    y = evaluated(_absent.names_of("chainrule.nn.functional")["hardtanh"], x=x)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.detach().numpy(), [0, 0, 3, 6, 6, math.nan])
+    assert x.grad.tolist() == [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]
+
+
+def test_the_recommended_normalize_and_divergence_are_finite_at_0():
+    names = _absent.names_of("chainrule.nn.functional")
+    x = cr.tensor([[0.0, 0.0], [3.0, -4.0]], requires_grad=True)
+    y = evaluated(names["normalize"], x=x)
+    y[1].sum().backward()
+    np.testing.assert_allclose(y.detach().numpy(), [[0, 0], [0.6, -0.8]], rtol=1e-6)
+    np.testing.assert_allclose(x.grad.numpy(), [[0, 0], [0.224, 0.168]], rtol=1e-5)
+    log_q = cr.log(cr.tensor([[0.5, 0.5]])).requires_grad_()
+    loss = evaluated(names["kl_div"], p=cr.tensor([[0.0, 1.0]]), log_q=log_q)
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log(2))
+    assert log_q.grad.tolist() == [[0.0, -1.0]]
+
+
+def test_the_docs_recommend_the_same_formulas():
+    docs = (pathlib.Path(__file__).parent.parent / "docs" / "differences.md").read_text().replace("\\|", "|")
+    for name in ("LeakyReLU", "ELU", "ReLU6", "GELU", "SiLU", "Softplus", "LogSigmoid", "SmoothL1Loss"):
+        assert f"`{_absent.names_of('chainrule.nn')[name]}`" in docs, name
+    assert f"`{_absent.names_of('chainrule.nn.functional')['normalize']}`" in docs

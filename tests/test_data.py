@@ -210,6 +210,20 @@ def test_samplers():
     assert len(DataLoader(data, batch_sampler=BatchSampler(SubsetRandomSampler([1, 2, 3]), 2, False))) == 2
 
 
+def test_a_sampler_that_replaces_iter_is_iterated():
+    class Reversed(SequentialSampler):
+        def __iter__(self):
+            return reversed(range(len(self)))
+
+    class Evens(SequentialSampler):
+        def order(self):
+            return cr.arange(0, len(self.data_source), 2)
+
+    data = numbered(5)
+    assert drawn(DataLoader(data, batch_size=2, sampler=Reversed(data))) == [[4, 3], [2, 1], [0]]
+    assert drawn(DataLoader(data, batch_size=2, sampler=Evens(data))) == [[0, 2], [4]]
+
+
 def test_single_samples_and_own_collation():
     singles = list(DataLoader(numbered(3), batch_size=None))
     assert [y.item() for _, y in singles] == [0, 1, 2]

@@ -92,11 +92,31 @@ def test_probabilities_outside_of_their_range():
             nn.BCELoss()(fine, cr.tensor(bad))
 
 
-def test_nan_labels_do_not_pass_for_numbers():
+def test_nan_labels_are_refused():
     x = cr.tensor([0.5, 0.5], requires_grad=True)
     labels = cr.tensor([1.0, NAN])
-    for loss in (nn.MSELoss(), nn.L1Loss(), nn.BCEWithLogitsLoss()):
-        assert loss(x, labels).isnan().item()
+    for reduction in ("mean", "sum", "none"):
+        for loss in (F.mse_loss, F.l1_loss, F.binary_cross_entropy_with_logits):
+            with pytest.raises(ValueError, match="target must not be NaN, got nan at position 1"):
+                loss(x, labels, reduction=reduction)
+        with pytest.raises(ValueError, match="cross_entropy: target must not be NaN"):
+            F.cross_entropy(x.reshape(1, 2), labels.reshape(1, 2), reduction=reduction)
+
+
+def test_a_nan_prediction_gives_a_nan_loss():
+    x = cr.tensor([0.5, NAN])
+    for loss in (F.mse_loss, F.l1_loss, F.binary_cross_entropy_with_logits):
+        assert loss(x, cr.tensor([1.0, 0.0])).isnan().item()
+
+
+def test_a_replayed_loss_refuses_what_eager_refuses():
+    loss = cr.capture.record(F.binary_cross_entropy)
+    fine = cr.tensor([0.5, 0.5])
+    for _ in range(3):
+        loss(fine, fine)
+    for call in (F.binary_cross_entropy, loss):
+        with pytest.raises(ValueError, match=r"input must be in \[0, 1\], got 1.5 at position 1"):
+            call(cr.tensor([0.5, 1.5]), fine)
 
 
 def test_integer_labels_of_binary_losses_are_numbers():

@@ -52,6 +52,11 @@ def test_module_list():
     assert len(blocks) == 3
     assert isinstance(blocks[1:], nn.ModuleList)
     assert [n for n, _ in blocks.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    joined = blocks + nn.ModuleList([nn.Tanh()])
+    assert isinstance(joined, nn.ModuleList)
+    assert [type(m) for m in joined] == [nn.Linear, nn.ReLU, nn.Linear, nn.Tanh]
+    assert joined[0] is blocks[0]
+    assert len(blocks) == 3
     with pytest.raises(NotImplementedError, match=r"ModuleList defines no forward\(\)"):
         blocks(cr.ones(1))
 
@@ -256,7 +261,15 @@ def test_bad_arguments_raise_and_name_the_rule(make, error, match):
         (lambda: nn.Linear(3, 2)(cr.ones(2, 3, dtype=cr.float64)), TypeError, r"linear: .*float64"),
         (lambda: nn.Linear(3, 2)(cr.tensor(1.0)), ValueError, "linear: "),
         (lambda: nn.Linear(3, 2)(np.ones((2, 3))), TypeError,
-         r"^Linear: expects a Tensor, got ndarray.*, in model \(Linear\)$"),
+         r"^linear: expected a tensor, got numpy\.ndarray.*, in model \(Linear\)$"),
+        *((lambda junk=junk, layer=layer: layer(junk), TypeError, rf", in (model|layer) \({type(layer).__name__}\)$")
+          for junk in ([1.0], None, "a", 2.5, np.ones((2, 3)), nn.ReLU())
+          for layer in (nn.Linear(3, 2), nn.Conv2d(3, 4, 3), nn.BatchNorm1d(3).eval(), nn.ReLU(), nn.Softmax(dim=1),
+                        nn.Flatten(), nn.MaxPool2d(2), nn.Dropout(0.5))),
+        (lambda: nn.BatchNorm1d(3)([1.0]), TypeError,
+         r"^BatchNorm1d: expects a Tensor, got list; make one with tensor\(...\), in model \(BatchNorm1d\)$"),
+        (lambda: nn.Linear(2, 2).register_forward_hook(3), TypeError, "the hook must be callable, got int"),
+        (lambda: nn.ReLU().register_forward_pre_hook(None), TypeError, "the hook must be callable, got NoneType"),
         (lambda: nn.Conv2d(3, 4, 3)(cr.ones(3, 3)), ValueError, "conv2d: "),
         (lambda: nn.Conv2d(3, 4, 3)(cr.ones(1, 3, 2, 8)), ValueError, "conv2d: "),
         (lambda: nn.Conv2d(3, 4, 3)(cr.ones(1, 6, 8, 8)), ValueError,

@@ -1,5 +1,7 @@
 """Optimizers: states and exact resume, steps without gradients, groups that are refused."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -217,3 +219,45 @@ def test_settings_changed_to_nonsense_raise_at_the_next_step():
     with pytest.raises(ValueError, match="Adam: lr must be at least 0, got -1"):
         optimizer.step()
     assert a.item() == before
+
+
+@pytest.mark.parametrize("broken", [{"lr": -1.0}, {"lr": "fast"}, {"weight_decay": float("nan")}])
+@pytest.mark.parametrize(("kind", "kwargs"), KINDS, ids=str)
+def test_a_bad_setting_of_one_group_leaves_the_parameters_of_all(kind, kwargs, broken):
+    a, b = cr.ones(3, requires_grad=True), cr.ones(3, requires_grad=True)
+    optimizer = kind([{"params": [a]}, {"params": [b]}], **kwargs)
+    for steps in range(2):  # before the first step, and after one
+        (a.sum() + b.sum()).backward()
+        before, good = a.tolist(), dict(optimizer.param_groups[1])
+        optimizer.param_groups[1].update(broken)
+        with pytest.raises((ValueError, TypeError), match=f"^{kind.__name__}: {next(iter(broken))} must be"):
+            optimizer.step()
+        assert a.tolist() == b.tolist() == before
+        optimizer.param_groups[1].update(good)
+        optimizer.step()
+        assert a.tolist() == b.tolist() != before, steps
+
+
+@pytest.mark.parametrize(("kind", "kwargs"), KINDS, ids=str)
+def test_a_deep_copy_with_its_model_trains_on_alone_with_the_same_bits(kind, kwargs):
+    model = network()
+    optimizer = kind(model.parameters(), **kwargs)
+    train(model, optimizer, 3)
+    twin, theirs = copy.deepcopy((model, optimizer))
+    assert type(theirs) is kind
+    assert [id(p) for p in theirs.param_groups[0]["params"]] == [id(p) for p in twin.parameters()]
+    before = [p.tolist() for p in model.parameters()]
+    train(twin, theirs, 2)
+    assert [p.tolist() for p in model.parameters()] == before
+    train(model, optimizer, 2)
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        assert p.detach().numpy().tobytes() == q.detach().numpy().tobytes()
+    alone = copy.deepcopy(optimizer)  # of parameters of its own
+    assert not {id(p) for p in alone.param_groups[0]["params"]} & {id(p) for p in model.parameters()}
+    assert set(alone.state_dict()["state"]) == set(optimizer.state_dict()["state"])
+
+
+def test_a_state_that_is_no_dictionary_is_named():
+    for junk in (None, [1], "state"):
+        with pytest.raises(TypeError, match=r"^SGD\.load_state_dict: expects a dictionary, got"):
+            optim.SGD([P]).load_state_dict(junk)

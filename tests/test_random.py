@@ -1,5 +1,7 @@
 """Random numbers: the generator's contract, known answers, distributions, dropout."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -44,12 +46,47 @@ def test_seed_state_and_independent_generators():
     assert cr.rand(5).tolist() == a.tolist()
     assert cr.initial_seed() == 3 == own.initial_seed()
     assert Generator().manual_seed(-1).initial_seed() == 2**64 - 1
+    assert Generator().manual_seed(-(2**63)).initial_seed() == 2**63
+    for seed in (2**64, -(2**63) - 1):
+        with pytest.raises(
+            ValueError, match=rf"manual_seed: the seed must be in \[-2\^63, 2\^64\), got {seed}"
+        ):
+            own.manual_seed(seed)
+    assert own.initial_seed() == 3
     own.seed()
     assert own.initial_seed() != 3
     with pytest.raises(TypeError, match=r"manual_seed: the seed must be an integer, got 1\.5"):
         cr.manual_seed(1.5)
     with pytest.raises(ValueError, match="uint8 tensor of 16 elements"):
         own.set_state(cr.zeros(3))
+
+
+def test_a_deep_copy_of_a_generator_goes_on_alone_from_the_same_state():
+    own = Generator().manual_seed(9)
+    cr.rand(5, generator=own)
+    copied = copy.deepcopy({"generator": own})["generator"]
+    a = cr.rand(5, generator=own).tolist()
+    assert cr.rand(5, generator=copied).tolist() == a
+    assert cr.rand(5, generator=copied).tolist() == cr.rand(5, generator=own).tolist()
+
+
+def test_randint_takes_its_arguments_as_pytorch_does():
+    def draw(*args, **kwargs):
+        return cr.randint(*args, generator=Generator().manual_seed(1), **kwargs).tolist()
+
+    assert draw(0, 3, (20,)) == draw(3, (20,)) == draw(3, size=(20,)) == draw(high=3, size=(20,))
+    assert draw(0, 3, (20,)) == draw(low=0, high=3, size=20) == draw(0, high=3, size=(20,))
+    assert draw(-2, 3, (20,)) == draw(-2, high=3, size=(20,))
+    assert cr.random.randint_like(cr.zeros(2, 3), 1, 2, device="cpu").tolist() == [[1.0] * 3] * 2
+    for call, match in [
+        (lambda: cr.randint(3), r"randint: expects \(high, size\) or \(low, high, size\)"),
+        (lambda: cr.randint(size=(2,)), r"randint: expects \(high, size\)"),
+        (lambda: cr.randint(2.5, (2,)), "randint: high must be an int, got 2.5"),
+        (lambda: cr.randint([1], 3, (2,)), r"randint: low must be an int, got \[1\]"),
+        (lambda: cr.set_rng_state([1]), "set_state: expected a tensor, got list"),
+    ]:
+        with pytest.raises(TypeError, match=match):
+            call()
 
 
 @pytest.mark.parametrize("dtype", [cr.float32, cr.float64])

@@ -186,11 +186,11 @@ def test_a_value_that_cannot_be_saved_leaves_the_older_file(tmp_path):
     for state, text in [
         ({"w": cr.zeros(3), "opt": {"f": len}}, "save: opt.f: cannot save a value of type builtin_function"),
         ({"a": [1, {2}]}, "save: a.1: cannot save a value of type set"),
-        ({"a": np.ones(2)}, "save: a: cannot save a value of type ndarray"),
+        ({"a": np.ones(2)}, "save: a: cannot save a value of type ndarray; make a tensor of it"),
         ({"a": {2.5: 1}}, r"keys must be str or int, got 2.5 \(float\) in a"),
         ({True: 1}, r"keys must be str or int, got True \(bool\) in the dictionary"),
     ]:
-        with pytest.raises(ValueError, match=text):
+        with pytest.raises(TypeError, match=text):
             cr.save(state, path)
     for whole in (cr.ones(3), [1], network()):
         with pytest.raises(TypeError, match=r"save: expected a dictionary such as model.state_dict\(\), got"):
@@ -244,6 +244,8 @@ BAD_FILES = {
     "no-root": (header({"__metadata__": {"chainrule": '{"version": 1}'}}), "missing 'root'"),
     "no-description": (header({"__metadata__": {"chainrule": "{"}}),
      "the description of the contents is damaged"),
+    "bytes-of-bool": (header({"w": entry("BOOL", (8,))}, bytes([0, 1, 0, 2, 0, 0, 0, 0])),
+     "w: bytes of bool data must be 0 or 1, got 2"),
     "nested": (header({"__metadata__": {"chainrule": "[" * 100000}}),
      "the description of the contents is damaged"),
 }  # fmt: skip
@@ -275,6 +277,21 @@ def test_every_truncation_is_found(tmp_path):
         path.write_bytes(content[:length])
         with pytest.raises(ValueError, match="not a complete safetensors file"):
             cr.load(path)
+
+
+def test_a_directory_in_place_of_a_file_is_named(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IsADirectoryError, match=r"^save: runs: is a directory"):
+        cr.save({"w": cr.ones(3)}, "runs")
+    assert os.listdir(tmp_path) == ["runs"]
+
+
+def test_bool_tensors_come_back(tmp_path):
+    cr.save(
+        {"a": cr.tensor([True, False]), "b": cr.tensor(True), "c": cr.zeros(0, dtype=cr.bool)}, tmp_path / "f"
+    )
+    assert [t.tolist() for t in cr.load(tmp_path / "f").values()] == [[True, False], True, []]
 
 
 def test_bad_arguments(tmp_path):

@@ -1,5 +1,10 @@
 """Creation, NumPy and DLPack exchange, views, printing, bad input."""
 
+import copy
+import inspect
+import math
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -48,6 +53,42 @@ def test_tensor_takes_pythons_numbers_as_pytorch_does():
 def test_tensor_refuses_what_has_no_counterpart(data, error, match):
     with pytest.raises(error, match=match):
         cr.tensor(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        (300, "uint8"),
+        (-1, "uint8"),
+        ([1, 256], "uint8"),
+        ([[0.5, 256.0]], "uint8"),
+        (math.nan, "int64"),
+        ([1.0, math.inf], "int64"),
+        (1e30, "int64"),
+        (2.0**63, "int64"),
+        (2**63, "int64"),
+        (2**64, None),
+        ([0, -(2**70)], None),
+        (2**80, "uint8"),
+    ],
+)
+def test_a_number_that_an_integer_dtype_cannot_hold_is_named(data, dtype):
+    worst = max(np.ravel(np.array(data, dtype=object)), key=lambda v: (v != v, abs(v)))
+    with pytest.raises(
+        ValueError, match=rf"^tensor: {re.escape(str(worst))} does not fit into {dtype or 'int64'}$"
+    ):
+        cr.tensor(data, dtype=dtype and getattr(cr, dtype))
+
+
+def test_numbers_that_fit_become_integers_and_arrays_are_cast():
+    assert cr.tensor([0, 255, 255.9], dtype=cr.uint8).tolist() == [0, 255, 255]
+    assert cr.tensor([-(2.0**63), 16777217.0], dtype=cr.int64).tolist() == [-(2**63), 16777217]
+    assert cr.tensor([-(2**63), 2**63 - 1], dtype=cr.int64).tolist() == [-(2**63), 2**63 - 1]
+    assert cr.tensor([True, False], dtype=cr.uint8).tolist() == [1, 0]
+    assert cr.tensor([1e-300, 0.0], dtype=cr.bool).tolist() == [True, False]
+    assert cr.tensor([], dtype=cr.uint8).shape == (0,)
+    assert cr.tensor(np.array([300, -1]), dtype=cr.uint8).tolist() == [44, 255]
+    assert cr.tensor(cr.tensor([300, -1]), dtype=cr.uint8).tolist() == [44, 255]
 
 
 def test_from_numpy_shares_memory_both_ways():
@@ -198,9 +239,47 @@ def test_broadcasting_agrees_with_numpy(a, b):
         (lambda: cr.zeros(1, 1, 1, 1, 1, 1, 1, 1).unsqueeze(0), ValueError, "at most 8 dimensions"),
         (lambda: len(cr.tensor(1.0)), TypeError, "no length"),
         (lambda: cr.pad(cr.zeros(3), (-2, -2)), ValueError, "removes more"),
+        (lambda: cr.stack([]), ValueError, "^stack: needs at least one tensor"),
+        (lambda: cr.zeros(2, 3)[0, 5], IndexError,
+         r"index 5 is out of range for dimension 1 of size 3 \(shape \[2, 3\]\)"),
+        (lambda: cr.zeros(2, 3, 4)[None, :, -4], IndexError, r"dimension 1 of size 3 \(shape \[2, 3, 4\]\)"),
+        (lambda: cr.zeros(2, 3, 4)[..., 4], IndexError, r"dimension 2 of size 4 \(shape \[2, 3, 4\]\)"),
+        (lambda: cr.zeros(2, 3, 4)[cr.tensor([0]), 0, 4], IndexError, r"index 4 .* dimension 2 of size 4"),
+        (lambda: cr.zeros(2, 3).__setitem__((0, 3), 1.0), IndexError, r"dimension 1 of size 3"),
+        (lambda: cr.zeros(2, size=(2,)), TypeError, r"zeros: sizes and size exclude each other"),
+        (lambda: cr.zeros(2, device="cuda"), ValueError, "^zeros: this build has no device 'cuda'"),
+        (lambda: cr.ones(2, device="cuda"), ValueError, "^ones: this build has no device 'cuda'"),
+        (lambda: cr.zeros_like(cr.ones(2), device="cuda"), ValueError, "^zeros_like: this build has no device"),
+        (lambda: cr.rand_like(cr.ones(2), device="cuda"), ValueError, "^rand_like: this build has no device"),
+        (lambda: cr.zeros(2, dtype=float), TypeError, "^zeros: expected a dtype"),
+        (lambda: cr.linspace(0, 1, -1), ValueError, "^linspace: steps must be non-negative, got -1"),
+        (lambda: cr.linspace(0, 1, 2.5), TypeError, "^linspace: steps must be an int, got 2.5"),
+        (lambda: cr.arange(2**60), ValueError, "^arange: no tensor holds the numbers from 0 to"),
+        (lambda: cr.arange(1e30), ValueError, "^arange: no tensor holds the numbers from 0 to 1e[+]30"),
+        (lambda: cr.arange(math.nan), ValueError, "^arange: no tensor holds"),
+        (lambda: cr.arange(0, -1), ValueError, "^arange: step 1 leads away from -1"),
+        (lambda: cr.eye(-1), ValueError, "^eye: sizes must not be negative"),
+        (lambda: cr.zeros(2).to(float), TypeError, "^to: expected a dtype such as chainrule.float32.*'float'"),
+        (lambda: cr.zeros(2).to("float64"), ValueError,
+         "^to: this build has no device 'float64'; the dtype is chainrule.float64"),
+        (lambda: cr.zeros(2).to(dtype="float64"), TypeError, "expected a dtype such as .*, got 'float64'"),
+        (lambda: ~cr.tensor([1]), TypeError, r"^~: takes a bool tensor, got int64; compare first, as in ~\(x > 0\)$"),
+        (lambda: cr.zeros(2, 3).movedim((0, 0), (0, 1)), ValueError, "^movedim: source and destination must name"),
+        (lambda: cr.zeros(2, 3).movedim((0, 1), 0), ValueError, "^movedim: source and destination must name"),
+        (lambda: cr.zeros(2, 3).movedim(2, 0), IndexError, "^movedim: dim 2 is out of range"),
+        (lambda: cr.unique(cr.zeros(2), dim=0), ValueError, "^unique: dim must be None, got 0; numpy.unique"),
+        (lambda: cr.ops.one_hot(cr.tensor([0]), 0), ValueError, "^one_hot: num_classes must be positive, got 0"),
+        (lambda: cr.ops.one_hot(cr.tensor([0]), -2), ValueError, "^one_hot: num_classes must be positive, got -2"),
+        (lambda: cr.ones_like([1.0]), TypeError, "^ones_like: expected a tensor, got list"),
+        (lambda: cr.randn(2, generator=5), TypeError, "^generator: expected a Generator or None, got int"),
+        (lambda: cr.zeros(2).fill_(None), TypeError, "^fill_: expected a tensor or a number, got NoneType"),
+        (lambda: cr.zeros(2).mul_([1.0]), TypeError, "^mul_: expected a tensor or a number, got list"),
+        (lambda: cr.nn.functional.conv2d(cr.zeros(1, 1, 3, 3), [1.0], padding="same"), TypeError,
+         "^conv2d: expected a tensor, got list"),
+        (lambda: cr.einsum(3, cr.zeros(2)), TypeError, "^einsum: the equation must be a string, got int"),
     ],
-)
-def test_bad_shapes_raise_and_name_the_rule(call, error, match):
+)  # fmt: skip
+def test_bad_input_raises_and_names_the_rule(call, error, match):
     with pytest.raises(error, match=match):
         call()
 
@@ -261,3 +340,116 @@ def test_running_statistics_must_not_share_memory():
     b = cr.zeros(3)
     with pytest.raises(ValueError, match="overlaps an input"):
         cr.nn.functional.batch_norm(cr.randn(4, 3), b, b, training=True)
+
+
+# ---- anything in place of a tensor ----
+
+JUNK = ([1.0], None, "a", np.ones(2), 2.5, cr.nn.Linear(1, 1), object(), cr.float32)
+FILLERS = {
+    "shape": (2, 2), "size": (2, 2), "sizes": (2, 2), "equation": "ij,jk->ik", "dtype": cr.float32, "dim": 0, "key": 0,
+    "dim0": 0, "dim1": 1, "start": 0, "stop": 1, "end": 1, "step": 1, "steps": 2, "length": 1, "chunks": 1, "k": 1,
+    "n": 2, "kernel_size": 1, "output_size": 1, "pad": (0, 0), "split_size_or_sections": 1, "seed": 1, "low": 0,
+    "high": 3,
+}  # fmt: skip
+
+
+def callables():
+    functional, init, random = cr.nn.functional, cr.nn.init, cr.random
+    found = {f"cr.{n}": f for n, f in vars(cr).items() if inspect.isfunction(f) and not n.startswith("_")}
+    found |= {f"functional.{name}": getattr(functional, name) for name in functional.__all__}
+    found |= {f"init.{n}": f for n, f in vars(init).items() if n.endswith("_") and inspect.isfunction(f)}
+    found |= {
+        f"random.{n}": getattr(random, n) for n in random.__all__ if inspect.isfunction(getattr(random, n))
+    }
+    methods = {n: inspect.getattr_static(cr.Tensor, n) for n in dir(cr.Tensor) if not n.startswith("__")}
+    found |= {f"Tensor.{n}": f for n, f in methods.items() if inspect.isfunction(f)}
+    return {name: f for name, f in found.items() if not name.endswith("__getattr__")}
+
+
+@pytest.mark.parametrize("name", callables())
+def test_junk_in_place_of_an_argument_never_leaks_an_attribute_of_ours(name):
+    function = callables()[name]
+    parameters = [
+        p
+        for p in inspect.signature(function).parameters.values()
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    for junk in JUNK:
+        for chosen in parameters:
+            if chosen.name == "self":
+                continue
+            arguments = {
+                p.name: junk if p is chosen else FILLERS.get(p.name, cr.ones(2, 2))
+                for p in parameters
+                if p is chosen or p.default is p.empty
+            }
+            text = ""
+            try:
+                function(**arguments)
+            except AttributeError as error:
+                pytest.fail(f"{name}({chosen.name}={junk!r}): {error}")
+            except Exception as error:
+                text = str(error)
+            # Neither may a helper of ours be named as the op.
+            assert not text.startswith(("_", "record_", "chainrule:"))
+
+
+# ---- small things PyTorch has ----
+
+
+def test_pythons_operators_with_the_tensor_on_the_right():
+    t = cr.tensor([2, -3, 4])
+    assert (7 // t).tolist() == [3, -3, 1]
+    assert (7 % t).tolist() == [1, -2, 3]
+    assert (7.0 // t.float()).tolist() == [3.0, -3.0, 1.0]
+    assert +t is t
+
+
+def test_division_of_integers_towards_zero_stays_integer_and_exact():
+    a = cr.tensor([7, -7, 7, -7, 6, -6, 2**62 + 1, -(2**62) - 1, 5])
+    b = cr.tensor([2, 2, -2, -2, 3, 3, 2, 2, 0])
+    out = cr.div(a, b, rounding_mode="trunc")
+    assert out.dtype is cr.int64
+    assert out.tolist() == [3, -3, -3, 3, 2, -2, 2**61, -(2**61), 0]
+    small = cr.tensor([200, 7], dtype=cr.uint8)
+    assert cr.div(small, 3, rounding_mode="trunc").dtype is cr.uint8
+    assert cr.div(small, 3, rounding_mode="trunc").tolist() == [66, 2]
+    halves = cr.div(cr.tensor([-7, 7]), 2.0, rounding_mode="trunc")
+    assert halves.dtype is cr.float32
+    assert halves.tolist() == [-3.0, 3.0]
+
+
+def test_to_accepts_non_blocking_and_a_copy_is_shallow():
+    x = cr.ones(2)
+    assert x.to("cpu", non_blocking=True) is x
+    assert x.to(cr.float64, non_blocking=False).dtype is cr.float64
+    assert x.to(None) is x
+    same = copy.copy(x)
+    same.add_(1.0)
+    assert x.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [(0, -1), ((0, 1), (-1, 0)), ((2, 0), (0, 1)), ((0, 1, 2, 3), (3, 2, 1, 0)), ((), ()), ([1], [3])],
+)
+def test_movedim_agrees_with_numpy(source, destination):
+    x = np.arange(120).reshape(2, 3, 4, 5)
+    expected = np.moveaxis(x, source, destination)
+    np.testing.assert_array_equal(cr.movedim(cr.tensor(x), source, destination).numpy(), expected)
+
+
+def test_sizes_by_keyword_devices_and_numpys_integers():
+    for make in (cr.zeros, cr.ones, cr.empty, cr.rand, cr.randn):
+        assert make(size=(2, 3)).shape == make(2, 3).shape == make((2, 3)).shape == (2, 3)
+        assert make(size=3).shape == (3,)
+    x = cr.ones(2, 3, dtype=cr.float64)
+    for like in (cr.zeros_like, cr.ones_like, cr.empty_like, cr.rand_like, cr.randn_like):
+        assert like(x, device="cpu").dtype is cr.float64
+    assert cr.full_like(x, 2.0, device="cpu").tolist() == [[2.0] * 3] * 2
+    assert x.reshape(np.int64(6)).shape == x.reshape(np.array([6])).shape == (6,)
+
+
+def test_where_has_pytorchs_argument_names():
+    x = cr.tensor([1.0, -1.0])
+    assert cr.where(condition=x > 0, input=x, other=0.0).tolist() == [1.0, 0.0]

@@ -63,6 +63,12 @@ inline Tensor* tensor_in(PyObject* object) {
   return native != nullptr && Py_TYPE(native) == tensor_type ? unwrap(native) : nullptr;
 }
 
+// TypeError: the op expected something else than this object. The op is the public Python function that
+// called into the extension.
+[[noreturn]] void refuse(PyObject* object, const char* expected);
+// An int, or anything with __index__; TypeError or, when it needs more than 64 bits, ValueError.
+int64_t to_int64(PyObject* object);
+
 // Every family registers its functions on the module.
 void init_tensor(py::module_& m);
 void init_elementwise(py::module_& m);
@@ -97,9 +103,11 @@ struct type_caster<chainrule::TensorRef> {
   PYBIND11_TYPE_CASTER(chainrule::TensorRef, const_name("chainrule._core.Tensor"));
 
   bool load(handle source, bool) {
-    if (Py_TYPE(source.ptr()) != chainrule::bind::tensor_type) return false;
-    value = chainrule::TensorRef(chainrule::bind::unwrap(source.ptr()));
-    return static_cast<bool>(value);
+    chainrule::Tensor* tensor = chainrule::bind::tensor_in(source.ptr());
+    if (tensor == nullptr) [[unlikely]]
+      chainrule::bind::refuse(source.ptr(), "a tensor");
+    value = chainrule::TensorRef(tensor);
+    return true;
   }
   static handle cast(chainrule::TensorRef tensor, return_value_policy, handle) {
     if (!tensor) return none().release();
@@ -114,9 +122,11 @@ struct type_caster<chainrule::OptionalTensor> {
   bool load(handle source, bool) {
     value = {};
     if (source.is_none()) return true;
-    if (Py_TYPE(source.ptr()) != chainrule::bind::tensor_type) return false;
-    value = chainrule::OptionalTensor(chainrule::bind::unwrap(source.ptr()));
-    return static_cast<bool>(value);
+    chainrule::Tensor* tensor = chainrule::bind::tensor_in(source.ptr());
+    if (tensor == nullptr) [[unlikely]]
+      chainrule::bind::refuse(source.ptr(), "a tensor or None");
+    value = chainrule::OptionalTensor(tensor);
+    return true;
   }
   static handle cast(chainrule::OptionalTensor tensor, return_value_policy policy, handle parent) {
     return type_caster<chainrule::TensorRef>::cast(std::move(tensor), policy, parent);
@@ -128,7 +138,9 @@ struct type_caster<chainrule::DType> {
   PYBIND11_TYPE_CASTER(chainrule::DType, const_name("chainrule._core.dtype"));
 
   bool load(handle source, bool) {
-    if (Py_TYPE(source.ptr()) != chainrule::bind::dtype_type) return false;
+    if (Py_TYPE(source.ptr()) != chainrule::bind::dtype_type) [[unlikely]] {
+      chainrule::bind::refuse(source.ptr(), "a dtype such as chainrule.float32");
+    }
     value = cast_op<chainrule::bind::DTypeObject&>(load_type<chainrule::bind::DTypeObject>(source)).value;
     return true;
   }
@@ -137,19 +149,19 @@ struct type_caster<chainrule::DType> {
   }
 };
 
-// A sequence of ints; anything with __index__ counts as one.
+// A tuple or list of ints; anything with __index__ counts as one.
 template <>
 struct type_caster<chainrule::Shape> {
   PYBIND11_TYPE_CASTER(chainrule::Shape, const_name("tuple[int, ...]"));
 
   bool load(handle source, bool) {
-    if (!PyTuple_Check(source.ptr()) && !PyList_Check(source.ptr())) return false;
+    if (!PyTuple_Check(source.ptr()) && !PyList_Check(source.ptr())) [[unlikely]] {
+      chainrule::bind::refuse(source.ptr(), "a tuple of ints");
+    }
     value = {};
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(source.ptr()); ++i) {  // __index__ may shorten a list
       const object item = reinterpret_borrow<object>(PySequence_Fast_GET_ITEM(source.ptr(), i));
-      const Py_ssize_t number = PyNumber_AsSsize_t(item.ptr(), PyExc_OverflowError);
-      if (number == -1 && PyErr_Occurred()) throw error_already_set();
-      value.push_back(number);
+      value.push_back(chainrule::bind::to_int64(item.ptr()));
     }
     return true;
   }
@@ -173,8 +185,7 @@ struct type_caster<chainrule::ops::Operand> {
       value = Operand(PyFloat_AS_DOUBLE(o));
     } else if (PyBool_Check(o) || PyLong_Check(o)) {
       value.kind = PyBool_Check(o) ? Operand::boolean : Operand::integer;
-      value.i = PyLong_AsLongLong(o);
-      if (value.i == -1 && PyErr_Occurred()) throw error_already_set();
+      value.i = chainrule::bind::to_int64(o);
     } else if (std::string_view(Py_TYPE(o)->tp_name).starts_with("numpy.bool")) {
       value.kind = Operand::boolean;
       value.i = PyObject_IsTrue(o);
@@ -184,8 +195,7 @@ struct type_caster<chainrule::ops::Operand> {
       if (!number) throw error_already_set();
       return load(number, true);
     } else {
-      throw chainrule::TypeError(chainrule::text("expected a tensor or a number, got ", Py_TYPE(o)->tp_name,
-                                                 "; make a tensor of it with chainrule.tensor(...)"));
+      chainrule::bind::refuse(o, "a tensor or a number");
     }
     return true;
   }

@@ -52,6 +52,15 @@ void* operator new(size_t n, std::align_val_t alignment) {
   if (void* p = __real_aligned_alloc(a, (n + a - 1) / a * a)) return p;
   throw std::bad_alloc();
 }
+void* operator new(size_t n, const std::nothrow_t&) noexcept {
+  ++counted;
+  return __real_malloc(n ? n : 1);
+}
+void* operator new(size_t n, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  ++counted;
+  const size_t a = static_cast<size_t>(alignment);
+  return __real_aligned_alloc(a, (n + a - 1) / a * a);
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }

@@ -1,6 +1,9 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <chrono>
+#include <thread>
+
 #include "bind/casters.h"
 #include "core/allocator.h"
 #include "core/host_lock.h"
@@ -33,12 +36,27 @@ void check_processor() {
     throw py::import_error(text("chainrule needs a processor with x86-64-v2; this one lacks ", missing));
   }
   cpu::check_environment();
+  num_threads();  // reads the environment: a value that makes no sense stops the import, not the first large
+                  // op
+}
+
+bool finalizing() {
+#if PY_VERSION_HEX >= 0x030d0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
 }
 
 void init_runtime(py::module_& m) {
   using namespace pybind11::literals;
   host_lock = {[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
-               [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }};
+               [](void* state) {
+                 // A daemon thread that comes back while the interpreter shuts down would be unwound through
+                 // frames that do not expect it, which aborts the process. It waits for the end instead.
+                 while (finalizing()) std::this_thread::sleep_for(std::chrono::hours(1));
+                 PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+               }};
   m.def("isa", [] { return cpu::name_of(cpu::isa()); }, "The instruction set in use.");
   m.def("get_num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, "n"_a);

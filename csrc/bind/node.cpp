@@ -131,7 +131,10 @@ PyObject* save(PyObject* object, PyObject* saved) {
     return nullptr;
   }
   Py_XSETREF(self->saved, Py_NewRef(saved));
-  if (!note_versions(self)) return nullptr;
+  if (!note_versions(self)) {
+    Py_XSETREF(self->saved, PyTuple_New(0));  // without versions nothing may be compared
+    return nullptr;
+  }
   Py_RETURN_NONE;
 }
 

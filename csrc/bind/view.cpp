@@ -23,7 +23,12 @@ void init_view(py::module_& m) {
   m.def(
       "cat", [](const PooledVector<TensorRef>& tensors, int64_t dim) { return ops::cat(tensors, dim); },
       "tensors"_a, "dim"_a);
-  m.def("pad", ops::pad, "x"_a, "padding"_a, "value"_a);
+  m.def(
+      "pad",
+      [](const TensorRef& x, const PooledVector<int64_t>& padding, const ops::Operand& value) {
+        return ops::pad(x, padding, value);
+      },
+      "x"_a, "padding"_a, "value"_a);
   m.def(
       "empty", [](const Shape& shape, DType dtype) { return Tensor::empty(dtype, shape); }, "shape"_a,
       "dtype"_a);

@@ -67,6 +67,10 @@ void check_overlap(const OpDef& op, const Tensor& written, const Tensor& read, b
 }  // namespace
 
 void throw_status(const OpDef& op, const Status& status) {
+  if (status.code == Status::bad_number) {
+    throw ValueError(
+        text(op.name, ": ", status.rule, ", got ", status.number, " at position ", status.position));
+  }
   throw IndexError(text(op.name, ": value ", status.value, " at position ", status.position,
                         " is out of range [", status.low, ", ", status.high, ")"));
 }
@@ -101,7 +105,7 @@ void execute(const OpDef& op, std::span<Tensor* const> in, const Params& params,
     pointers[n_in + i] = out[i]->data();
   }
 
-  // Fused optimizers keep their tensors apart themselves: hundreds of them would cost n² looks.
+  // A fused optimizer's pack has checked its parameters and state: hundreds of tensors would cost n² looks.
   constexpr int kFewInputs = 8;
   if (op.mutates != nullptr && n_in <= kFewInputs) {
     for (int i = 0; i < n_in; ++i) {

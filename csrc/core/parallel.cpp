@@ -26,14 +26,17 @@ constexpr size_t kLine = 128;  // two cache lines: processors fetch them in pair
 // Parallel calls of this thread run inline: it is a worker, is inside a region, or was excluded.
 thread_local constinit bool runs_inline = false;
 
-// CHAINRULE_NUM_THREADS, or 0 when it is absent or not a usable number.
+// CHAINRULE_NUM_THREADS; 0 when it is absent.
 int threads_from_environment() {
   const char* const value = std::getenv("CHAINRULE_NUM_THREADS");
-  if (value == nullptr || *value < '0' || *value > '9') return 0;
+  if (value == nullptr || *value == '\0') return 0;
   char* end = nullptr;
   errno = 0;
   const long n = std::strtol(value, &end, 10);
-  return *end == '\0' && errno == 0 && n >= 1 && n <= kMaxThreads ? static_cast<int>(n) : 0;
+  check<ValueError>(
+      *value >= '0' && *value <= '9' && *end == '\0' && errno == 0 && n >= 1 && n <= kMaxThreads,
+      "CHAINRULE_NUM_THREADS must be a whole number from 1 to ", kMaxThreads, ", got '", value, "'");
+  return static_cast<int>(n);
 }
 
 // All members are trivially destructible and workers are detached: at exit they may still spin or sleep on

@@ -10,13 +10,15 @@ namespace chainrule {
 
 // What only the data can show. Position is the flat index of the first bad element.
 struct Status {
-  enum Code : int32_t { ok, index_out_of_range };
+  enum Code : int32_t { ok, index_out_of_range, bad_number };
   Code code = ok;
   int32_t input = 0;
   int64_t position = 0;
-  int64_t value = 0;
-  int64_t low = 0;  // valid values are low <= value < high
+  int64_t value = 0;  // an index out of range
+  int64_t low = 0;    // valid values are low <= value < high
   int64_t high = 0;
+  double number = 0;           // a number that breaks the rule,
+  const char* rule = nullptr;  // such as "target must not be NaN"
 };
 
 // Immutable data too large or too irregular for Plan, shared by the calls that were planned with it.

@@ -51,20 +51,21 @@ void Program::record(const OpDef& op, const Plan& plan, std::span<Tensor* const>
   const int n_in = static_cast<int>(in.size()), n_out = static_cast<int>(out.size());
   calls_.push_back(
       {&op, plan, static_cast<int>(pointers_.size()), n_in, n_out, workspace ? workspace->data() : nullptr});
-  // Pool memory stays valid with the pool; keeping its storages would stop it from being reused.
-  auto keep = [&](const Tensor& t) {
-    if (!t.storage()->in_pool()) kept_.push_back(t.storage());
+  // The program's own memory stays valid with its pool; keeping its storages would stop it from being reused.
+  const auto own = [&](const Tensor& t) { return t.storage()->in_pool(*pool_); };
+  const auto keep = [&](const Tensor& t) {
+    if (!own(t)) kept_.push_back(t.storage());
   };
   for (int i = 0; i < n_in; ++i) {
     pointers_.push_back(in[i] ? in[i]->data() : nullptr);
     if (!in[i]) continue;
     keep(*in[i]);
-    if (op.mutates && op.mutates(i, n_in)) written_.emplace_back(in[i]->storage(), op.name);
+    if (op.mutates && op.mutates(i, n_in) && !own(*in[i])) written_.emplace_back(in[i]->storage(), op.name);
   }
   for (int i = 0; i < n_out; ++i) {
     pointers_.push_back(out[i]->data());
     keep(*out[i]);
-    if (preset >> i & 1 && !out[i]->storage()->in_pool()) written_.emplace_back(out[i]->storage(), op.name);
+    if (preset >> i & 1 && !own(*out[i])) written_.emplace_back(out[i]->storage(), op.name);
   }
 }
 

@@ -27,6 +27,7 @@ class Storage : public RefCounted<Storage>, public Pooled<Storage> {
   size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
   bool in_pool() const { return static_cast<bool>(pool_); }
+  bool in_pool(const MemoryPool& pool) const { return pool_.get() == &pool; }
 
   // Every mutating op counts up and leaves its name, so that backward can say what changed a saved tensor.
   uint64_t version() const { return version_.load(std::memory_order_relaxed); }

@@ -20,18 +20,6 @@ size_t checked_bytes(DType dtype, const Shape& shape) {
   return static_cast<size_t>(bytes);
 }
 
-// The lowest and one past the highest byte a tensor touches.
-std::pair<const char*, const char*> byte_range(const Tensor& t) {
-  int64_t low = 0, high = 0;
-  for (int i = 0; i < t.rank(); ++i) {
-    const int64_t extent = (t.shape()[i] - 1) * t.strides()[i];
-    (extent < 0 ? low : high) += extent;
-  }
-  const int64_t size = static_cast<int64_t>(size_of(t.dtype()));
-  const char* base = static_cast<const char*>(t.data());
-  return {base + low * size, base + (high + 1) * size};
-}
-
 // Columns of one matrix interleave without meeting: with a common largest step S, each tensor touches, modulo
 // S, one interval; the tensors are disjoint when the intervals are.
 bool interleaved(const Tensor& a, const Tensor& b) {
@@ -75,6 +63,17 @@ TensorRef Tensor::empty_persistent(DType dtype, const Shape& shape, Device devic
 
 TensorRef Tensor::view(const Shape& shape, const Shape& strides, int64_t offset) const {
   return new Tensor(storage_, offset, Meta{meta_.dtype, meta_.device, shape, strides});
+}
+
+std::pair<const char*, const char*> byte_range(const Tensor& t) {
+  int64_t low = 0, high = 0;
+  for (int i = 0; i < t.rank(); ++i) {
+    const int64_t extent = (t.shape()[i] - 1) * t.strides()[i];
+    (extent < 0 ? low : high) += extent;
+  }
+  const int64_t size = static_cast<int64_t>(size_of(t.dtype()));
+  const char* base = static_cast<const char*>(t.data());
+  return {base + low * size, base + (high + 1) * size};
 }
 
 Overlap overlap(const Tensor& a, const Tensor& b) {

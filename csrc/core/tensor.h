@@ -51,6 +51,9 @@ struct OptionalTensor : TensorRef {
   OptionalTensor(TensorRef t) : TensorRef(std::move(t)) {}
 };
 
+// The addresses of the first byte that belongs to an element, and of the one after the last.
+std::pair<const char*, const char*> byte_range(const Tensor& t);
+
 // How the memory of two tensors relates; `partial` also where it can't be told cheaply.
 enum class Overlap { none, same, partial };
 Overlap overlap(const Tensor& a, const Tensor& b);

@@ -50,7 +50,8 @@ void check_result_size(const char* op, int64_t size, int axis, const Shape& x, c
 void check_conv_dtypes(const char* op, const Meta& first, const Meta& second) {
   check<TypeError>(is_floating(first.dtype), op, ": not defined for ", name_of(first.dtype));
   check<TypeError>(first.dtype == second.dtype, op, ": inputs must have one dtype, got ",
-                   name_of(first.dtype), " and ", name_of(second.dtype));
+                   name_of(first.dtype), " and ", name_of(second.dtype),
+                   "; convert one with .float() or .double()");
 }
 
 void check_conv_arguments(const char* op, const Shape& x, const Shape& weight, const ConvParams& p) {

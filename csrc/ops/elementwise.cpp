@@ -133,15 +133,34 @@ void plan_copy_cpu(Metas in, Metas, const Params&, Plan& plan) {
   p.loop = cpu::elementwise_kernels().copy[static_cast<int>(in[1].dtype)][static_cast<int>(in[0].dtype)];
 }
 
-const OpDef copy_def{.name = "copy_",
-                     .infer = infer_copy,
-                     .plan = {plan_copy_cpu},
-                     .run = {run_cpu},
-                     .mutates = [](int input, int) { return input == 0; }};
+constexpr OpDef write_def(const char* name) {
+  return {.name = name,
+          .infer = infer_copy,
+          .plan = {plan_copy_cpu},
+          .run = {run_cpu},
+          .mutates = [](int input, int) { return input == 0; }};
+}
+
+// One kernel, two names: errors and stale gradients say which of them wrote.
+const OpDef copy_def = write_def("copy_"), fill_def = write_def("fill_");
+
+void write(const OpDef& def, const TensorRef& target, const TensorRef& source) {
+  check<ValueError>(!overlaps_itself(target->meta()), def.name,
+                    ": several elements of the target share one memory location (shape ",
+                    to_string(target->shape()), ", strides ", to_string(target->strides()),
+                    "); clone() it first");
+  const Overlap found = overlap(*target, *source);
+  if (found == Overlap::same) return;
+  Tensor* const in[] = {target.get(), source.get()};
+  // A source that overlaps the target is read completely before anything is written.
+  const TensorRef apart = found == Overlap::partial ? clone(source) : TensorRef{};
+  Tensor* const separate[] = {target.get(), apart.get()};
+  execute(def, apart ? separate : in, {}, {});
+}
 
 template <const OpDef& kDef>
 TensorRef binary(const Operand& a, const Operand& b, Out out, bool to_float = false) {
-  const auto [x, y] = promote(a, b, to_float);
+  const auto [x, y] = promote(kDef.name, a, b, to_float);
   return execute_one(kDef, {}, std::move(out), x, y);
 }
 
@@ -181,7 +200,23 @@ TensorRef minimum(const Operand& a, const Operand& b, Out out) {
 TensorRef maximum(const Operand& a, const Operand& b, Out out) {
   return binary<def<"maximum", &E::maximum>>(a, b, out);
 }
+// Powers that are written as numbers, and cost far less than exp and log. A null result: not one of them.
+TensorRef short_power(const TensorRef& x, double exponent) {
+  if (exponent == 1) return clone(x);
+  if (exponent == 2) return square(x, {});
+  if (exponent == 3) return mul(square(x, {}), x, {});
+  if (exponent == 0.5) return sqrt(x, {});
+  if (exponent == -0.5) return rsqrt(x, {});
+  if (exponent == -1) return reciprocal(x, {});
+  if (exponent == -2) return reciprocal(square(x, {}), {});
+  return {};
+}
+
 TensorRef pow(const Operand& a, const Operand& b, Out out) {
+  if (!out && a.kind == Operand::tensor && is_floating(a.value->dtype()) && b.kind != Operand::tensor) {
+    const double exponent = b.kind == Operand::floating ? b.f : static_cast<double>(b.i);
+    if (TensorRef power = short_power(a.value, exponent)) return power;
+  }
   if (is_floating(result_type(a, b))) return binary<def<"pow", &M::pow>>(a, b, out);
   return binary<def<"pow", &E::pow>>(a, b, out);
 }
@@ -228,7 +263,7 @@ TensorRef erf(const TensorRef& x, Out out) { return unary_float<def<"erf", &M::e
 TensorRef where(const TensorRef& condition, const Operand& a, const Operand& b) {
   check<TypeError>(condition->dtype() == DType::bool_, "where: condition must be bool, got ",
                    name_of(condition->dtype()));
-  const auto [x, y] = promote(a, b);
+  const auto [x, y] = promote("where", a, b);
   return execute_one(def<"where", &E::where>, {}, {}, condition, x, y);
 }
 
@@ -238,8 +273,8 @@ TensorRef clamp(const TensorRef& x, const std::optional<Operand>& low, const std
   if (!high) return binary<def<"maximum", &E::maximum>>(x, *low, out);
   if (!low) return binary<def<"minimum", &E::minimum>>(x, *high, out);
   const DType dtype = std::max(result_type(x, *low), result_type(x, *high));
-  return execute_one(def<"clamp", &E::clamp>, {}, std::move(out), as_tensor(x, dtype), as_tensor(*low, dtype),
-                     as_tensor(*high, dtype));
+  return execute_one(def<"clamp", &E::clamp>, {}, std::move(out), as_tensor("clamp", x, dtype),
+                     as_tensor("clamp", *low, dtype), as_tensor("clamp", *high, dtype));
 }
 
 TensorRef relu_grad(const TensorRef& g, const TensorRef& y) {
@@ -262,19 +297,7 @@ TensorRef bce_with_logits_grad(const TensorRef& g, const TensorRef& x, const Ten
   return execute_one(def<"bce_with_logits_grad", &M::bce_with_logits_grad>, {}, {}, g, x, target);
 }
 
-void copy_(const TensorRef& target, const TensorRef& source) {
-  check<ValueError>(!overlaps_itself(target->meta()),
-                    "copy_: several elements of the target share one memory ", "location (shape ",
-                    to_string(target->shape()), ", strides ", to_string(target->strides()),
-                    "); clone() it first");
-  const Overlap found = overlap(*target, *source);
-  if (found == Overlap::same) return;
-  Tensor* const in[] = {target.get(), source.get()};
-  // A source that overlaps the target is read completely before anything is written.
-  const TensorRef apart = found == Overlap::partial ? clone(source) : TensorRef{};
-  Tensor* const separate[] = {target.get(), apart.get()};
-  execute(copy_def, apart ? separate : in, {}, {});
-}
+void copy_(const TensorRef& target, const TensorRef& source) { write(copy_def, target, source); }
 
 TensorRef cast(const TensorRef& x, DType to) {
   TensorRef out = Tensor::empty(to, x->shape(), x->meta().device);
@@ -287,7 +310,7 @@ TensorRef clone(const TensorRef& x) { return cast(x, x->dtype()); }
 TensorRef contiguous(const TensorRef& x) { return x->is_contiguous() ? x : clone(x); }
 
 void fill_(const TensorRef& target, const Operand& value) {
-  copy_(target, as_tensor(value, target->dtype()));
+  write(fill_def, target, as_tensor("fill_", value, target->dtype()));
 }
 
 }  // namespace chainrule::ops

@@ -45,7 +45,7 @@ Matrices transposed(Matrices m) {
 void check_dtypes(const char* op, const Meta& a, const Meta& b) {
   check<TypeError>(a.dtype != DType::bool_ && b.dtype != DType::bool_, op, ": not defined for bool");
   check<TypeError>(a.dtype == b.dtype, op, ": operands must have one dtype, got ", name_of(a.dtype), " and ",
-                   name_of(b.dtype));
+                   name_of(b.dtype), "; convert one with .float() or .double()");
 }
 
 void infer_matmul(Metas in, const Params&, std::span<Meta> out) {

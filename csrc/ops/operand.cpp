@@ -31,7 +31,7 @@ int strength(const Operand& x) { return x.kind != Operand::tensor ? 0 : x.value-
 
 }  // namespace
 
-TensorRef make_scalar(const Operand& x, DType dtype) {
+TensorRef make_scalar(const char* op, const Operand& x, DType dtype) {
   TensorRef t = Tensor::empty_persistent(dtype, {});
   const double f = x.kind == Operand::floating ? x.f : static_cast<double>(x.i);
   switch (dtype) {
@@ -39,12 +39,12 @@ TensorRef make_scalar(const Operand& x, DType dtype) {
       *t->data_as<bool>() = x.kind == Operand::floating ? x.f != 0 : x.i != 0;
       break;
     case DType::uint8:
-      check<ValueError>(f >= 0 && f <= 255, "uint8 holds 0 to 255, got ", f);
+      check<ValueError>(f >= 0 && f <= 255, op, ": uint8 holds 0 to 255, got ", f);
       *t->data_as<uint8_t>() = static_cast<uint8_t>(f);
       break;
     case DType::int64:
-      check<ValueError>(x.kind != Operand::floating || (f >= -9.2e18 && f <= 9.2e18), "int64 cannot hold ",
-                        f);
+      check<ValueError>(x.kind != Operand::floating || (f >= -9.2e18 && f <= 9.2e18), op,
+                        ": int64 cannot hold ", f);
       *t->data_as<int64_t>() = x.kind == Operand::floating ? static_cast<int64_t>(f) : x.i;
       break;
     case DType::float32:
@@ -67,15 +67,15 @@ DType result_type(const Operand& a, const Operand& b) {
   return weak;
 }
 
-TensorRef as_tensor(const Operand& x, DType dtype) {
-  if (x.kind != Operand::tensor) return make_scalar(x, dtype);
+TensorRef as_tensor(const char* op, const Operand& x, DType dtype) {
+  if (x.kind != Operand::tensor) return make_scalar(op, x, dtype);
   return x.value->dtype() == dtype ? x.value : cast(x.value, dtype);
 }
 
-std::pair<TensorRef, TensorRef> promote(const Operand& a, const Operand& b, bool to_float) {
+std::pair<TensorRef, TensorRef> promote(const char* op, const Operand& a, const Operand& b, bool to_float) {
   DType dtype = result_type(a, b);
   if (to_float && !is_floating(dtype)) dtype = DType::float32;
-  return {as_tensor(a, dtype), as_tensor(b, dtype)};
+  return {as_tensor(op, a, dtype), as_tensor(op, b, dtype)};
 }
 
 }  // namespace chainrule::ops

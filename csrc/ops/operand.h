@@ -23,16 +23,17 @@ struct Operand {
   Operand(double number) : kind(floating), f(number) {}
 };
 
-// A number as a 0-dimensional tensor; ValueError when it does not fit (uint8).
-TensorRef make_scalar(const Operand& number, DType dtype);
+// A number as a 0-dimensional tensor; ValueError, naming the op, when it does not fit (uint8, int64).
+TensorRef make_scalar(const char* op, const Operand& number, DType dtype);
 
 // The dtype in which a and b meet.
 DType result_type(const Operand& a, const Operand& b);
 
 // Both as tensors of that dtype; a floating default (float32) when `to_float` and the kind is not floating.
-std::pair<TensorRef, TensorRef> promote(const Operand& a, const Operand& b, bool to_float = false);
+std::pair<TensorRef, TensorRef> promote(const char* op, const Operand& a, const Operand& b,
+                                        bool to_float = false);
 
 // As a tensor of the given dtype.
-TensorRef as_tensor(const Operand& x, DType dtype);
+TensorRef as_tensor(const char* op, const Operand& x, DType dtype);
 
 }  // namespace chainrule::ops

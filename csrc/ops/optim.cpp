@@ -137,6 +137,7 @@ OptimPack::OptimPack(Rule rule, std::vector<TensorRef> params, std::vector<Tenso
         g.name, ": state tensor ", i, " does not fit its parameter (state: ", name_of(s->dtype()), " ",
         to_string(s->shape()), ", parameter: ", name_of(dtype), " ", to_string(p->shape()), ")");
   }
+  check_apart();
   layout->count = static_cast<int64_t>(count);
   layout->starts = layout->offsets.data();
   const int64_t total = layout->offsets.back();
@@ -144,6 +145,28 @@ OptimPack::OptimPack(Rule rule, std::vector<TensorRef> params, std::vector<Tenso
   const int64_t shards = std::clamp<int64_t>(total / shard_elements, 1, most);
   shard_ = std::max(line, ((total + shards - 1) / shards + line - 1) / line * line);
   layout_ = std::move(layout);
+}
+
+// Parameters and state that share memory would be updated twice, by threads at the same time. Looked for
+// among neighbours in order of address: hundreds of tensors cost no n² comparisons.
+void OptimPack::check_apart() const {
+  std::vector<const Tensor*> written;
+  for (const auto* tensors : {&params_, &state_}) {
+    for (const TensorRef& t : *tensors) {
+      if (t->numel() > 0) written.push_back(t.get());
+    }
+  }
+  const auto low = [](const Tensor* t) { return byte_range(*t).first; };
+  std::sort(written.begin(), written.end(),
+            [&](const Tensor* a, const Tensor* b) { return low(a) < low(b); });
+  for (size_t i = 0; i < written.size(); ++i) {
+    const auto end = byte_range(*written[i]).second;
+    for (size_t j = i + 1; j < written.size() && low(written[j]) < end; ++j) {
+      check<ValueError>(overlap(*written[i], *written[j]) == Overlap::none, op_->name,
+                        ": two parameters share memory (shapes ", to_string(written[i]->shape()), " and ",
+                        to_string(written[j]->shape()), "); give the optimizer one of them");
+    }
+  }
 }
 
 void OptimPack::step(const TensorRef& hyper, const PooledVector<TensorRef>& grads,

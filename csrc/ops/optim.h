@@ -31,6 +31,8 @@ class OptimPack : public RefCounted<OptimPack> {
   size_t size() const { return params_.size(); }
 
  private:
+  void check_apart() const;
+
   const OpDef* op_;
   std::vector<TensorRef> params_, state_;
   bool all_dense_ = true;

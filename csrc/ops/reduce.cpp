@@ -91,7 +91,9 @@ TensorRef reduce(const OpDef& op, const TensorRef& x, const Shape& dims, bool ke
 }
 
 // Integers are added up and multiplied as int64.
-TensorRef widened(const TensorRef& x) { return is_floating(x->dtype()) ? x : as_tensor(x, DType::int64); }
+TensorRef widened(const TensorRef& x) {
+  return is_floating(x->dtype()) ? x : as_tensor("reduce", x, DType::int64);
+}
 
 // bool, or uint8 for uint8, as in PyTorch.
 TensorRef reduce_truth(const char* name, const OpDef& op, const TensorRef& x, const Shape& dims, bool keepdim,
@@ -102,7 +104,7 @@ TensorRef reduce_truth(const char* name, const OpDef& op, const TensorRef& x, co
     return full(reduced_shape(x->shape(), mask, keepdim), Operand(of_none ? 1.0 : 0.0), dtype,
                 x->meta().device);
   }
-  return as_tensor(reduce(op, op, as_tensor(x, DType::bool_), mask, keepdim), dtype);
+  return as_tensor(name, reduce(op, op, as_tensor(name, x, DType::bool_), mask, keepdim), dtype);
 }
 
 const OpDef& norm_def(double p) {

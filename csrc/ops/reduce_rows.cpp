@@ -232,7 +232,7 @@ TensorRef place(const TensorRef& g, const TensorRef& indices, const Shape& shape
 
 TensorRef cumsum(const TensorRef& x, int64_t dim) {
   const DimMask mask = DimMask{1} << wrap_dim("cumsum", dim, x->rank());
-  const TensorRef source = is_floating(x->dtype()) ? x : as_tensor(x, DType::int64);
+  const TensorRef source = is_floating(x->dtype()) ? x : as_tensor("cumsum", x, DType::int64);
   return execute_one(cumsum_def, RowParams{mask}, {}, contiguous(source));
 }
 

@@ -233,28 +233,34 @@ TensorRef cat(std::span<const TensorRef> tensors, int64_t dim) {
   return out;
 }
 
-TensorRef pad(const TensorRef& x, const Shape& padding, const Operand& value) {
-  check<ValueError>(padding.rank() % 2 == 0 && padding.rank() / 2 <= x->rank(), "pad: padding ",
-                    to_string(padding), " must hold a (before, after) pair for at most the ", x->rank(),
-                    " dimensions of ", to_string(x->shape()));
+TensorRef pad(const TensorRef& x, std::span<const int64_t> padding, const Operand& value) {
+  const int pairs = static_cast<int>(padding.size() / 2);
+  const auto listed = [&] {
+    std::string list = "[";
+    for (const int64_t n : padding) list += (list.size() > 1 ? ", " : "") + std::to_string(n);
+    return list + "]";
+  };
+  check<ValueError>(padding.size() % 2 == 0 && pairs <= x->rank(), "pad: padding ", listed,
+                    " must hold a (before, after) pair for at most the ", x->rank(), " dimensions of ",
+                    to_string(x->shape()));
   Shape shape = x->shape();
   TensorRef source = x;
-  for (int i = 0; i < padding.rank() / 2; ++i) {
+  for (int i = 0; i < pairs; ++i) {
     const int d = x->rank() - 1 - i;
     const int64_t before = padding[2 * i], after = padding[2 * i + 1];
     constexpr int64_t kMost = int64_t{1} << 60;
     check<ValueError>(before > -kMost && before < kMost && after > -kMost && after < kMost, "pad: padding ",
-                      to_string(padding), " is out of range");
+                      listed, " is out of range");
     shape[d] += before + after;
-    check<ValueError>(shape[d] >= 0, "pad: padding ", to_string(padding), " removes more than dimension ", d,
-                      " of ", to_string(x->shape()), " holds");
+    check<ValueError>(shape[d] >= 0, "pad: padding ", listed, " removes more than dimension ", d, " of ",
+                      to_string(x->shape()), " holds");
     // Negative padding crops.
     const int64_t from = std::max<int64_t>(0, -before), to = x->shape()[d] - std::max<int64_t>(0, -after);
     source = slice(source, d, from, std::max(from, to), 1);
   }
   const TensorRef out = full(shape, value, x->dtype(), x->meta().device);
   TensorRef inside = out;
-  for (int i = 0; i < padding.rank() / 2; ++i) {
+  for (int i = 0; i < pairs; ++i) {
     const int d = x->rank() - 1 - i;
     const int64_t start = std::max<int64_t>(0, padding[2 * i]);
     inside = slice(inside, d, start, start + source->shape()[d], 1);
@@ -265,7 +271,7 @@ TensorRef pad(const TensorRef& x, const Shape& padding, const Operand& value) {
 
 TensorRef full(const Shape& shape, const Operand& value, DType dtype, Device device) {
   const TensorRef out = Tensor::empty(dtype, shape, device);
-  fill_(out, value);
+  copy_(out, as_tensor("full", value, dtype));
   return out;
 }
 

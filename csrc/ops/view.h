@@ -32,7 +32,7 @@ TensorRef as_strided(const TensorRef& x, const Shape& shape, const Shape& stride
 TensorRef flip(const TensorRef& x, const Shape& dims);
 TensorRef cat(std::span<const TensorRef> tensors, int64_t dim);
 // padding holds (before, after) pairs from the last dimension backwards, as PyTorch's F.pad.
-TensorRef pad(const TensorRef& x, const Shape& padding, const Operand& value);
+TensorRef pad(const TensorRef& x, std::span<const int64_t> padding, const Operand& value);
 
 TensorRef full(const Shape& shape, const Operand& value, DType dtype, Device device = {});
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import _core, autograd, creation, ops
 from chainrule import device as _device
-from chainrule._absent import absent
+from chainrule._absent import absent as _absent_error
 from chainrule._core import bool, float32, float64, int64, uint8
 from chainrule.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from chainrule.creation import (
@@ -81,7 +81,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"chainrule.{name}")
     if name in _LAZY_NAMES:
         return getattr(importlib.import_module(f"chainrule.{_LAZY_NAMES[name]}"), name)
-    raise absent(__name__, name)
+    raise _absent_error(__name__, name)
 
 
 def __dir__() -> list[str]:

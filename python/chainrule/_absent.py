@@ -12,10 +12,16 @@ _NUMPY = "NumPy on x.detach().numpy(), or a chainrule.autograd.Function where a 
 _DTYPES = "float32 or float64; integers are int64 or uint8"
 _ONLY_CPU = "the CPU: this build has no other device, and .to('cpu') is accepted"
 _SIN = "sin cos tan asin acos atan atan2 sinh cosh log2 log10 ceil trunc"
+_ANOMALY = "isfinite(x).all() on results, and on gradients in x.register_hook"
 _LINEAR = "trace diag diagonal tril triu"
+_HARDTANH = "where((x <= low) | (x >= high), clamp(x, low, high).detach(), x)"
+_LOG_SIGMOID = "minimum(x, 0.0) - log1p(exp(-x.abs()))"
+_SOFTPLUS = "maximum(x, 0.0) + log1p(exp(-x.abs()))"
+_ELU = "where(x > 0, x, expm1(where(x > 0, 0.0, x)))"
+_KL_DIV = "(p * (log(where(p > 0, p, 1.0)) - log_q)).sum(1).mean()"
 _SHARED_BY_TENSOR = {
     _SIN: _NUMPY,
-    _LINEAR: "einsum('ii->i', x); tril: x * (i.unsqueeze(1) >= i) with i = arange(n)",
+    _LINEAR: "einsum('ii->i', x); tril: where(i.unsqueeze(1) >= i, x, 0.0) with i = arange(n)",
     "allclose equal": "isclose(a, b).all(), (a == b).all()",
     "median quantile kthvalue mode": "sort or topk",
     "roll tile": "cat of slices, repeat",
@@ -37,7 +43,10 @@ _SHARED_BY_TENSOR = {
     "cumprod": "exp(cumsum(log(x))), for positive numbers",
     "inner": "matmul; frobenius for the sum of the products of two matrices",
     "addmm baddbmm addmv": "c + a @ b",
+    "addcmul": "x + value * a * b",
+    "addcdiv": "x + value * a / b",
     "lerp": "a + (b - a) * weight",
+    "bincount histc": "numpy.bincount, numpy.histogram on x.numpy(), or scatter_add",
     "repeat_interleave": "index_select with the repeated indices",
     "multinomial": "argmax(log(p) - log(-log(rand_like(p)))), one draw",
     "bitwise_and bitwise_or bitwise_xor bitwise_not": "logical_and, logical_or, logical_xor, logical_not",
@@ -76,6 +85,9 @@ INSTEAD: dict[str, dict[str, str]] = {
         "distributed multiprocessing": "one process: threads are used within ops",
         "logspace": "10 ** linspace(start, end, steps)",
         "distributions": "rand, randn, bernoulli, normal",
+        "finfo iinfo": "numpy.finfo(x.dtype.name), numpy.iinfo(x.dtype.name)",
+        "atleast_1d atleast_2d atleast_3d": "unsqueeze, reshape",
+        "set_anomaly_enabled": _ANOMALY,
     },
     "Tensor": {
         **_SHARED_BY_TENSOR,
@@ -92,21 +104,29 @@ INSTEAD: dict[str, dict[str, str]] = {
         "squeeze_ unsqueeze_ transpose_ t_": "the name without _: views cost nothing",
         "index_fill index_fill_": "x[:, index] = value",
         "index_add_ index_copy_": "the name without _",
+        "lerp_": "x.add_((b - x) * weight)",
+        "addcmul_": "x.add_(value * a * b)",
+        "addcdiv_": "x.add_(value * a / b)",
+        "storage_offset": "data_ptr(), which counts bytes",
         "random_": "randint(low, high, shape)",
-        "bincount histc": "numpy on x.numpy(), or scatter_add",
         "unfold as_strided": "slices and stack",
         "register_post_accumulate_grad_hook": "register_hook",
         "where": "chainrule.where(condition, x, other)",
     },
+    "chainrule.autograd": {
+        "set_detect_anomaly detect_anomaly": _ANOMALY,
+        "functional": "grad, one row of a Jacobian at a time",
+        "Variable": "tensor(..., requires_grad=True)",
+    },
     "chainrule.nn": {
-        "LeakyReLU": "maximum(x, 0.01 * x)",
-        "ELU": "where(x > 0, x, expm1(minimum(x, 0.0)))",
+        "LeakyReLU": "where(x > 0, x, 0.01 * x)",
+        "ELU": _ELU,
         "GELU": "0.5 * x * (1 + erf(x / 2**0.5))",
         "SiLU": "x * sigmoid(x)",
-        "Softplus": "relu(x) + log1p(exp(-x.abs()))",
-        "PReLU": "maximum(x, 0) + weight * minimum(x, 0), with weight an nn.Parameter",
-        "ReLU6 Hardtanh": "clamp(x, low, high)",
-        "LogSigmoid": "-(relu(-x) + log1p(exp(-x.abs())))",
+        "Softplus": _SOFTPLUS,
+        "PReLU": "where(x > 0, x, weight * x), with weight an nn.Parameter",
+        "ReLU6 Hardtanh": _HARDTANH,
+        "LogSigmoid": _LOG_SIGMOID,
         "Conv1d": "Conv2d with kernel (1, k) on x.unsqueeze(2)",
         "ConvTranspose1d": "ConvTranspose2d with kernel (1, k) on x.unsqueeze(2)",
         "MaxPool1d AvgPool1d": "MaxPool2d or AvgPool2d with kernel (1, k) on x.unsqueeze(2)",
@@ -120,22 +140,28 @@ INSTEAD: dict[str, dict[str, str]] = {
         ),
         "ZeroPad2d ConstantPad2d": "nn.functional.pad(x, (left, right, top, bottom))",
         "SmoothL1Loss HuberLoss": "where(d.abs() < 1, 0.5 * d * d, d.abs() - 0.5).mean()",
-        "KLDivLoss": "(p * (log(p) - log_q)).sum(1).mean()",
+        "KLDivLoss": _KL_DIV,
         "CosineSimilarity": "nn.functional.cosine_similarity",
         "Dropout2d": "Dropout, or x * mask with one number per channel",
         "ParameterList ParameterDict": "register_parameter(name, parameter), read with getattr",
         "Buffer": "register_buffer(name, tensor)",
         "DataParallel SyncBatchNorm": "the module itself: one process, threads within ops",
-        "utils": "see 'clip_grad_norm_' in docs/differences.md",
+        "utils": "the line of 'clip_grad_norm_' in docs/differences.md",
+    },
+    "chainrule.nn.init": {
+        "orthogonal_ dirac_ sparse_": "weight.copy_(tensor(array)) under no_grad(), the array made with NumPy",
+        "eye_": "weight.copy_(eye(*weight.shape)) under no_grad()",
+        "trunc_normal_": "normal_(weight, mean, std), then weight.clamp_(a, b) under no_grad()",
+        "xavier_normal xavier_uniform kaiming_normal kaiming_uniform": "the name with _ at its end",
     },
     "chainrule.nn.functional": {
-        "leaky_relu": "maximum(x, 0.01 * x)",
-        "elu": "where(x > 0, x, expm1(minimum(x, 0.0)))",
+        "leaky_relu": "where(x > 0, x, 0.01 * x)",
+        "elu": _ELU,
         "gelu": "0.5 * x * (1 + erf(x / 2**0.5))",
         "silu": "x * sigmoid(x)",
-        "softplus": "relu(x) + log1p(exp(-x.abs()))",
-        "relu6 hardtanh": "clamp(x, low, high)",
-        "logsigmoid": "-(relu(-x) + log1p(exp(-x.abs())))",
+        "softplus": _SOFTPLUS,
+        "relu6 hardtanh": _HARDTANH,
+        "logsigmoid": _LOG_SIGMOID,
         "conv1d": "conv2d with a kernel [out, in, 1, k] on x.unsqueeze(2)",
         "max_pool1d avg_pool1d": "max_pool2d or avg_pool2d with kernel (1, k) on x.unsqueeze(2)",
         "layer_norm group_norm instance_norm rms_norm": (
@@ -144,8 +170,8 @@ INSTEAD: dict[str, dict[str, str]] = {
         "embedding": "weight[indices]",
         "interpolate upsample": "conv_transpose2d; nearest: unsqueeze, expand, reshape",
         "smooth_l1_loss huber_loss": "where(d.abs() < 1, 0.5 * d * d, d.abs() - 0.5).mean()",
-        "kl_div": "(p * (log(p) - log_q)).sum(1).mean()",
-        "normalize": "x / x.norm(dim=1, keepdim=True)",
+        "kl_div": _KL_DIV,
+        "normalize": "x / x.norm(dim=1, keepdim=True).clamp(1e-12)",
         "dropout2d": "dropout, or x * mask with one number per channel",
         "scaled_dot_product_attention": "softmax(q @ k.mT / q.shape[-1] ** 0.5, dim=-1) @ v",
         "unfold": "conv2d, or slices and stack",
@@ -188,8 +214,7 @@ def absent(place: str, name: str) -> AttributeError:
     if instead is not None:
         return AttributeError(f"{place} has no {name!r}; use {instead}")
     return AttributeError(
-        f"{place} has no {name!r}; docs/differences.md lists what PyTorch has and chainrule lacks, "
-        "and what to use instead"
+        f"{place} has no {name!r}; docs/differences.md lists what common names are replaced by"
     )
 
 

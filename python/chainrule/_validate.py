@@ -1,10 +1,12 @@
-"""Checks of constructor arguments, with one wording: ``Conv2d: stride must be positive, got 0``."""
+"""Checks of arguments, with one wording: ``Conv2d: stride must be positive, got 0``."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
 from typing import Any
+
+from chainrule import _core
 
 
 def integer(op: str, name: str, value: Any, minimum: int = 1) -> int:
@@ -43,6 +45,14 @@ def choice(op: str, name: str, value: Any, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise ValueError(f"{op}: {name} must be one of {', '.join(allowed)}, got {value!r}")
     return value
+
+
+def not_recording(op: str) -> None:
+    """RuntimeError while this thread records a program: a value that Python reads would be frozen in it."""
+    if _core.recording():
+        raise RuntimeError(
+            f"{op}: reading a value while a program is recorded would freeze it; return the tensor"
+        )
 
 
 def _index(op: str, name: str, value: Any, what: str, whole: Any = None) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainrule import _core
-from chainrule._absent import absent
+from chainrule._absent import absent as _absent_error
 
 if TYPE_CHECKING:
     from chainrule.tensor import Tensor
@@ -39,6 +39,18 @@ Args:
 """
 
 
+def _unwrap(x) -> _core.Tensor:
+    """The native tensor of a Tensor, for ops that look at it before their first native call.
+
+    Of anything else the extension says what is wrong, in the name of the innermost public function: this one's
+    name begins with an underscore so that it isn't taken for that.
+    """
+    try:
+        return x._t
+    except AttributeError:
+        return _core.contiguous(x)
+
+
 class Leaf:
     """Where gradients end up: the grad of one tensor that was not computed by an op."""
 
@@ -50,16 +62,17 @@ class Leaf:
         self.hooks: dict[int, Callable] | None = None
 
 
-def record_(x: Tensor, write: Callable[[], Any], inputs, rule, saved=None, params=None) -> Tensor:
+def _record_(
+    x: Tensor, write: Callable[[], Any], inputs, rule, saved=None, params=None, *, save_result=False
+) -> Tensor:
     """An in-place op on x: `write()` changes its memory, then x takes the new history.
 
     `saved` is a function, called before the write when a gradient is wanted: it gives the native tensors the
-    rule reads (clones of what is about to change).
+    rule reads (clones of what is about to change). With `save_result` the rule reads x as written instead.
     """
-    wanted = _core.grad_enabled() and any(getattr(i, "_node", None) is not None for i in inputs)
-    kept = ()
-    if wanted:
-        name = rule.__name__.removesuffix("_backward")
+    node = None
+    if _core.grad_enabled() and any(getattr(i, "_node", None) is not None for i in inputs):
+        name = name_of_rule(rule)
         if x._node is not None and x._node is x._leaf:
             raise RuntimeError(
                 f"{name}: a leaf that requires grad cannot be changed in place; "
@@ -70,18 +83,46 @@ def record_(x: Tensor, write: Callable[[], Any], inputs, rule, saved=None, param
                 f"{name}: a tensor that shares its memory with views cannot be changed in place where a "
                 "gradient is wanted, because the others' gradients would be wrong; clone() it first"
             )
-        kept = saved() if saved is not None else ()
-    parents = tuple(getattr(i, "_node", None) for i in inputs)
+        parents = tuple(getattr(i, "_node", None) for i in inputs)
+        # Before the write: a saved tensor that the write itself changes is found stale.
+        node = Node(rule, parents, saved() if saved is not None else (), params)
     write()
-    if wanted:
-        x._node = Node(rule, parents, kept, params)
-        x._leaf = None
+    if node is not None:
+        if save_result:
+            node.save((x._t,))
+        _move_history(x, node)
     return x
+
+
+record_ = _record_  # the underscore is there for the reason that _unwrap gives
+
+
+def _move_history(x: Tensor, node: Node) -> None:
+    """x becomes the result of `node`; what retain_grad() asked for is the gradient of the newest version."""
+    retained = None if x.is_leaf else x._leaf
+    if retained is not None:
+        x._node.hooks.pop(retained, None)
+        retain(node, retained)
+    x._node, x._leaf = node, retained
+
+
+def retain(node: Node, leaf: Leaf) -> None:
+    """Lets a computed tensor's gradient add up in `leaf` too, by a hook whose key is the leaf."""
+
+    def keep(grad):
+        leaf.grad = grad if leaf.grad is None else leaf.grad + grad
+
+    _add_hook(node, keep, leaf)
+
+
+def name_of_rule(rule: Callable) -> str:
+    """The op that a backward rule belongs to."""
+    return rule.__name__.removesuffix("_backward")
 
 
 def name_of(node: Node) -> str:
     """The op that left this node."""
-    return "a freed op" if node.rule is None else node.rule.__name__.removesuffix("_backward")
+    return "a freed op" if node.rule is None else name_of_rule(node.rule)
 
 
 def _raise_stale(node: Node, index: int) -> None:
@@ -169,6 +210,15 @@ watch = _Watch()
 """While `watch.leaves` is a set, backward() of this thread adds every leaf that it gives a gradient to."""
 
 
+def _references_of_a_local() -> int:
+    """What getrefcount() gives for an object that one local name holds: versions of Python differ."""
+    _, fresh = {Leaf(): object()}.popitem()
+    return sys.getrefcount(fresh)
+
+
+_SOLE_OWNER = _references_of_a_local()
+
+
 def _deliver(leaves: dict[Leaf, Any]) -> None:
     if watch.leaves is not None:
         watch.leaves.update(leaves)
@@ -178,9 +228,9 @@ def _deliver(leaves: dict[Leaf, Any]) -> None:
             grad = _run_hooks(leaf.hooks, grad)
         if leaf.grad is not None:
             _core.add(leaf.grad._t, grad, leaf.grad._t)
-        # A buffer is adopted only by its sole owner: this name, getrefcount's argument, one native user.
+        # A buffer is adopted only by its sole owner: this name alone, and one native user.
         elif (
-            sys.getrefcount(grad) == 2
+            sys.getrefcount(grad) == _SOLE_OWNER
             and grad.users == 1
             and grad.storage_users == 1
             and grad.is_contiguous()
@@ -207,11 +257,15 @@ def backward(tensors, grad_tensors=None, retain_graph: bool = False, create_grap
 def _roots(tensors, grad_tensors, create_graph):
     if create_graph:
         raise NotImplementedError("create_graph=True: gradients of gradients are not supported yet")
-    tensors = (tensors,) if isinstance(tensors, _tensor_class) else tuple(tensors)
+    tensors = _several("backward", "tensors", tensors)
     if grad_tensors is None:
         grad_tensors = (None,) * len(tensors)
-    elif isinstance(grad_tensors, _tensor_class):
-        grad_tensors = (grad_tensors,)
+    else:
+        grad_tensors = _several("backward", "gradients", grad_tensors, optional=True)
+    if len(grad_tensors) != len(tensors):
+        raise ValueError(
+            f"backward: expects one gradient for each tensor, got {len(grad_tensors)} for {len(tensors)}"
+        )
     roots = []
     for t, grad in zip(tensors, grad_tensors, strict=True):
         if t._node is None:
@@ -236,12 +290,23 @@ def _roots(tensors, grad_tensors, create_graph):
     return roots
 
 
+def _several(op: str, name: str, value: Any, optional: bool = False) -> tuple:
+    """A Tensor, or several in any iterable, as a tuple; TypeError for anything else."""
+    single = isinstance(value, _tensor_class) or not hasattr(value, "__iter__")
+    tensors = (value,) if single else tuple(value)
+    for t in tensors:
+        if not isinstance(t, _tensor_class) and not (optional and t is None):
+            what = "Tensors or None" if optional else "Tensors"
+            raise TypeError(f"{op}: {name} must be {what}, got {type(t).__name__}")
+    return tensors
+
+
 def grad(outputs, inputs, grad_outputs=None, retain_graph=False, create_graph=False, allow_unused=False):
     """The gradients of outputs with respect to inputs, as a tuple; `.grad` is left alone.
 
     Only leaves can be asked for, or tensors that called `retain_grad()`.
     """
-    inputs = (inputs,) if isinstance(inputs, _tensor_class) else tuple(inputs)
+    inputs = _several("grad", "inputs", inputs)
     for x in inputs:
         if x._node is None:
             raise RuntimeError("grad: an input does not require grad")
@@ -273,10 +338,10 @@ def _tap(leaf: Leaf, grad: Tensor) -> None:
 _hook_keys = itertools.count().__next__
 
 
-def _add_hook(node: Node | Leaf, hook: Callable) -> int:
+def _add_hook(node: Node | Leaf, hook: Callable, key: Any = None) -> Any:
     if node.hooks is None:
         node.hooks = {}
-    key = _hook_keys()
+    key = _hook_keys() if key is None else key
     node.hooks[key] = hook
     return key
 
@@ -284,7 +349,7 @@ def _add_hook(node: Node | Leaf, hook: Callable) -> int:
 class RemovableHandle:
     """What registering a hook returns; `remove()` takes the hook away again."""
 
-    def __init__(self, hooks: dict, key: int) -> None:
+    def __init__(self, hooks: dict, key: Any) -> None:
         self._hooks, self._key = hooks, key
 
     def remove(self) -> None:
@@ -295,6 +360,9 @@ class RemovableHandle:
 
     def __exit__(self, *error) -> None:
         self.remove()
+
+
+_IS_GENERATOR = 0x20  # inspect.CO_GENERATOR, without the cost of importing inspect
 
 
 class _SetMode:
@@ -311,10 +379,34 @@ class _SetMode:
         _core.set_grad_enabled(self._before.pop())
 
     def __call__(self, function):
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_flags & _IS_GENERATOR:
+            return self._around_generator(function)
+
         @functools.wraps(function)
         def wrapped(*args, **kwargs):
             with type(self)():
                 return function(*args, **kwargs)
+
+        return wrapped
+
+    def _around_generator(self, function):
+        """In force while the generator runs, and not between its steps, where the caller's code runs."""
+
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            steps = function(*args, **kwargs)
+            resume = functools.partial(steps.send, None)
+            while True:
+                with type(self)():
+                    try:
+                        value = resume()
+                    except StopIteration as end:
+                        return end.value
+                try:
+                    resume = functools.partial(steps.send, (yield value))
+                except BaseException as error:  # thrown in by the caller; GeneratorExit when it closes
+                    resume = functools.partial(steps.throw, error)
 
         return wrapped
 
@@ -371,4 +463,4 @@ def __getattr__(name: str):
         from chainrule.gradcheck import gradcheck
 
         return gradcheck
-    raise absent(__name__, name)
+    raise _absent_error(__name__, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from chainrule._absent import absent
+from chainrule._absent import absent as _absent_error
 
 
 def is_available() -> bool:
@@ -25,4 +25,4 @@ manual_seed = manual_seed_all
 
 
 def __getattr__(name: str) -> NoReturn:
-    raise absent(__name__, name)
+    raise _absent_error(__name__, name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from chainrule import _core
+
 
 class device(str):
     """A device by its name: `device('cpu')`, which equals the string 'cpu'. This build has no other.
@@ -40,4 +42,6 @@ class device(str):
 def check_device(op: str, device: Any) -> None:
     """ValueError, naming the op, unless device is None or the CPU."""
     if device is not None and str(device) not in ("cpu", "cpu:0"):
-        raise ValueError(f"{op}: this build has no device {device!r}; use 'cpu'")
+        meant = isinstance(device, str) and isinstance(getattr(_core, device, None), _core.dtype)
+        hint = f"the dtype is chainrule.{device}" if meant else "use 'cpu'"
+        raise ValueError(f"{op}: this build has no device {device!r}; {hint}")

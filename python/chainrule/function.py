@@ -18,7 +18,8 @@ class Context:
         self._saved: tuple[Any, ...] = ()
         self._constant: tuple[Tensor, ...] = ()
 
-    def save_for_backward(self, *tensors: Tensor) -> None:
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        _check_tensors("save_for_backward", tensors, "; keep other values as attributes of ctx")
         self._to_save = tensors
 
     @property
@@ -26,6 +27,7 @@ class Context:
         return tuple(None if t is None else wrap(t) for t in self._saved)
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        _check_tensors("mark_non_differentiable", tensors)
         self._constant = tensors
 
 
@@ -59,13 +61,14 @@ class Function:
         ctx = Context(tuple(n is not None for n in nodes))
         with no_grad():
             result = cls.forward(ctx, *args)
+        _check_result(cls, result)
         if not autograd.is_grad_enabled() or not any(ctx.needs_input_grad):
             return result
         single = isinstance(result, Tensor)
         outputs = (result,) if single else tuple(result)
         # An input handed through must not be given the new history itself.
         outputs = tuple(wrap(o._t) for o in outputs)
-        constant = {id(t._t) for t in ctx._constant}
+        constant = {id(t._t) for t in ctx._constant if t is not None}
         saved = tuple(None if t is None else t._t for t in ctx._to_save)
         node = Node(_rule(cls, ctx, args, outputs, single), nodes, saved, None)
         for i, out in enumerate(outputs):
@@ -73,6 +76,22 @@ class Function:
                 continue
             out._node = node if single else Node(_pick(i, len(outputs)), [node], (), None)
         return outputs[0] if single else outputs
+
+
+def _check_tensors(op: str, values: tuple, hint: str = "") -> None:
+    for value in values:
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"{op}: expects Tensors or None, got {type(value).__name__}{hint}")
+
+
+def _check_result(cls: type[Function], result: Any) -> None:
+    outputs = result if isinstance(result, (tuple, list)) else (result,)
+    wrong = [type(out).__name__ for out in outputs if not isinstance(out, Tensor)]
+    if wrong or not outputs:
+        raise TypeError(
+            f"{cls.__name__}.forward: must return a Tensor or a tuple of Tensors, "
+            f"got {wrong[0] if wrong else 'nothing'}"
+        )
 
 
 def _rule(cls, ctx, args, outputs, single):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule import _core
-from chainrule.autograd import wrap
+from chainrule import _core, _validate
+from chainrule.autograd import _unwrap, wrap
 
 if TYPE_CHECKING:
     from chainrule.tensor import Tensor
@@ -35,9 +35,11 @@ class Generator:
         self._g = _core.Generator(_DEFAULT_SEED)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Starts again from `seed`, taken modulo 2^64."""
+        """Starts again from `seed`, at least -2^63 and below 2^64; a negative one counts from 2^64."""
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
             raise TypeError(f"manual_seed: the seed must be an integer, got {seed!r}")
+        if not -(2**63) <= int(seed) < 2**64:
+            raise ValueError(f"manual_seed: the seed must be in [-2^63, 2^64), got {seed}")
         self._g.manual_seed(int(seed) % 2**64)
         return self
 
@@ -58,7 +60,8 @@ class Generator:
 
     def set_state(self, new_state: Tensor) -> Generator:
         """Goes on where the generator was that gave `new_state`."""
-        state = new_state.numpy()
+        _validate.not_recording("set_state")
+        state = _unwrap(new_state).numpy()
         if state.dtype != np.uint8 or state.shape != (16,):
             raise ValueError(
                 "set_state: expects the uint8 tensor of 16 elements that get_state gives, "
@@ -67,6 +70,12 @@ class Generator:
         self._g.set_state(*struct.unpack("<QQ", state.tobytes()))
         return self
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Generator:
+        """An independent generator in the same state."""
+        copy = Generator()
+        copy._g.set_state(self._g.seed, self._g.offset)
+        return copy
+
 
 _DEFAULT_SEED = 0
 default_generator = Generator()
@@ -74,4 +83,8 @@ default_generator = Generator()
 
 def native(generator: Generator | None) -> _core.Generator:
     """The native generator: the default one for None."""
-    return default_generator._g if generator is None else generator._g
+    if generator is None:
+        return default_generator._g
+    if not isinstance(generator, Generator):
+        raise TypeError(f"generator: expected a Generator or None, got {type(generator).__name__}")
+    return generator._g

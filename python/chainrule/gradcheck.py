@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from chainrule import autograd
-from chainrule.creation import from_numpy
+from chainrule.creation import tensor
 from chainrule.tensor import Tensor
 
 
-def numerical_gradient(f: Callable[..., Tensor], inputs: Sequence[Tensor], i: int, weights, eps: float):
-    """d/dx of sum(weights · f(inputs)) for inputs[i], by central differences."""
-    x = inputs[i]._t.numpy()
+def numerical_gradient(f: Callable[[], float], x: np.ndarray, eps: float) -> np.ndarray:
+    """df/dx by central differences, for a function of what the memory of x holds."""
     out = np.zeros(x.shape)
     with autograd.no_grad():
         for at in np.ndindex(*x.shape):
             before = x[at]
             x[at] = before + eps
-            above = np.sum(f(*inputs).numpy() * weights)
+            above = f()
             x[at] = before - eps
-            below = np.sum(f(*inputs).numpy() * weights)
+            below = f()
             x[at] = before
             out[at] = (above - below) / (2 * eps)
     return out
@@ -33,7 +32,7 @@ def gradcheck(
     """Compares the gradients of f with central differences.
 
     Args:
-        f: gives one Tensor from the inputs.
+        f: gives a Tensor, or a tuple of them, from the inputs; of several those that require grad are checked.
         inputs: a Tensor or several, float64; those that require grad are checked.
 
     Raises:
@@ -47,13 +46,22 @@ def gradcheck(
     for i in checked:
         if inputs[i].dtype.name != "float64":
             raise ValueError(f"gradcheck: input {i} must be float64, got {inputs[i].dtype.name}")
-    out = f(*inputs)
-    weights = np.random.default_rng(0).standard_normal(out.shape)
+    outputs = _tuple(f(*inputs))
+    # The outputs that are checked, by their places; without any, grad() says what is wrong.
+    places = [k for k, out in enumerate(outputs) if out.requires_grad] or range(len(outputs))
+    rng = np.random.default_rng(0)
+    weights = [tensor(rng.standard_normal(outputs[k].shape), dtype=outputs[k].dtype) for k in places]
     grads = autograd.grad(
-        out, [inputs[i] for i in checked], from_numpy(np.asarray(weights)), allow_unused=True
+        [outputs[k] for k in places], [inputs[i] for i in checked], weights, allow_unused=True
     )
+
+    def weighted_sum() -> float:
+        results = _tuple(f(*inputs))
+        pairs = zip(places, weights, strict=True)
+        return sum(np.sum(results[k].detach().numpy() * w.numpy()) for k, w in pairs)
+
     for i, grad in zip(checked, grads, strict=True):
-        numerical = numerical_gradient(f, inputs, i, weights, eps)
+        numerical = numerical_gradient(weighted_sum, inputs[i]._t.numpy(), eps)
         analytical = np.zeros(inputs[i].shape) if grad is None else grad.numpy()
         error = np.abs(analytical - numerical)
         if not np.all(error <= atol + rtol * np.abs(numerical)):
@@ -65,3 +73,7 @@ def gradcheck(
                 f"finite differences give {numerical[at]}"
             )
     return True
+
+
+def _tuple(result) -> tuple[Tensor, ...]:
+    return (result,) if isinstance(result, Tensor) else tuple(result)

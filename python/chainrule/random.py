@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chainrule import _core
+from chainrule import _core, _validate
 from chainrule._core import float32, float64, int64
-from chainrule.autograd import wrap
+from chainrule.autograd import _unwrap, wrap
 from chainrule.creation import _finish, _shape, get_default_dtype
 from chainrule.device import check_device
 from chainrule.generator import Generator, default_generator, native
@@ -57,33 +57,39 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
-def _floating(op: str, size, dtype, device):
+def _floating(op: str, shape, dtype, device):
     check_device(op, device)
     dtype = dtype or get_default_dtype()
     if dtype not in (float32, float64):
-        raise TypeError(f"{op}: needs a floating dtype, got {dtype.name}")
-    return _core.empty(_shape(op, size), dtype)
+        raise TypeError(f"{op}: needs a floating dtype, got {getattr(dtype, 'name', dtype)}")
+    return _core.empty(shape, dtype)
 
 
-def rand(*size, generator=None, dtype=None, device=None, requires_grad=False) -> Tensor:
-    """Uniform over [0, 1). rand(2, 3) or rand((2, 3))."""
-    t = _floating("rand", size, dtype, device)
-    _core.uniform_(t, 0.0, 1.0, native(generator))
+def _uniform(op: str, shape, dtype, device, generator, requires_grad, low=0.0, high=1.0) -> Tensor:
+    t = _floating(op, shape, dtype, device)
+    _core.uniform_(t, low, high, native(generator))
     return _finish(t, requires_grad)
 
 
-def randn(*size, generator=None, dtype=None, device=None, requires_grad=False) -> Tensor:
-    """Normal with mean 0 and standard deviation 1."""
-    t = _floating("randn", size, dtype, device)
-    _core.normal_(t, 0.0, 1.0, native(generator))
+def _normal(op: str, shape, dtype, device, generator, requires_grad, mean=0.0, std=1.0) -> Tensor:
+    t = _floating(op, shape, dtype, device)
+    _core.normal_(t, mean, std, native(generator))
     return _finish(t, requires_grad)
+
+
+def rand(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False) -> Tensor:
+    """Uniform over [0, 1). rand(2, 3), rand((2, 3)) or rand(size=(2, 3))."""
+    return _uniform("rand", _shape("rand", sizes, size), dtype, device, generator, requires_grad)
+
+
+def randn(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False) -> Tensor:
+    """Normal with mean 0 and standard deviation 1. Sizes as rand."""
+    return _normal("randn", _shape("randn", sizes, size), dtype, device, generator, requires_grad)
 
 
 def uniform(low, high, size, *, generator=None, dtype=None, requires_grad=False) -> Tensor:
     """Uniform over [low, high)."""
-    t = _floating("uniform", (size,), dtype, None)
-    _core.uniform_(t, low, high, native(generator))
-    return _finish(t, requires_grad)
+    return _uniform("uniform", _shape("uniform", (size,)), dtype, None, generator, requires_grad, low, high)
 
 
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, requires_grad=False) -> Tensor:
@@ -91,28 +97,34 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, requires
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         if size is None:
             raise TypeError("normal: size is needed where mean and std are numbers")
-        t = _floating("normal", (size,), dtype, None)
-        _core.normal_(t, mean, std, native(generator))
-        return _finish(t, requires_grad)
+        return _normal("normal", _shape("normal", (size,)), dtype, None, generator, requires_grad, mean, std)
     if size is not None:
         raise TypeError("normal: size follows from mean and std where one is a tensor")
     a, b = (x._t if isinstance(x, Tensor) else float(x) for x in (mean, std))
     if isinstance(std, Tensor) and not _core.recording() and _core.any(_core.lt(b, 0.0), (), False).item():
         raise ValueError("normal: std must be at least 0 everywhere")
     shape = _core.add(a, b)
-    t = _floating("normal", (shape.shape,), dtype or shape.dtype, None)
+    t = _floating("normal", shape.shape, dtype or shape.dtype, None)
     _core.normal_(t, 0.0, 1.0, native(generator))
     return _finish(_core.add(_core.mul(t, b), a), requires_grad)
 
 
-def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None) -> Tensor:
-    """Integers, low <= value < high: randint(high, size) or randint(low, high, size)."""
-    check_device("randint", device)
-    if size is None:
-        low, high, size = 0, low, high
-    if size is None:
-        raise TypeError("randint: expects randint(high, size) or randint(low, high, size)")
-    t = wrap(_core.randint(int(low), int(high), _shape("randint", (size,)), native(generator)))
+def randint(low=None, high=None, size=None, *, generator=None, dtype=None, device=None) -> Tensor:
+    """Integers, low <= value < high: randint(high, size) or randint(low, high, size), low being 0 unless given."""
+    return _integers("randint", low, high, size, generator, dtype, device)
+
+
+def _integers(op: str, low, high, size, generator, dtype, device) -> Tensor:
+    check_device(op, device)
+    if size is None:  # (high, size)
+        low, high, size = None, low, high
+    elif high is None:  # (high, size=...)
+        low, high = None, low
+    if high is None or size is None:
+        raise TypeError(f"{op}: expects (high, size) or (low, high, size), got high={high}, size={size}")
+    bounds = (("low", 0 if low is None else low), ("high", high))
+    low, high = (_validate.integer(op, name, bound, -(2**63)) for name, bound in bounds)
+    t = wrap(_core.randint(low, high, _shape(op, (size,)), native(generator)))
     return t if dtype is None else t.to(dtype)
 
 
@@ -123,17 +135,19 @@ def randperm(n: int, *, generator=None, dtype=None, device=None) -> Tensor:
     return t if dtype in (None, int64) else t.to(dtype)
 
 
-def rand_like(x, *, generator=None, dtype=None, requires_grad=False) -> Tensor:
-    """Uniform over [0, 1), in the shape and dtype of x."""
-    return rand(x.shape, generator=generator, dtype=dtype or x.dtype, requires_grad=requires_grad)
+def rand_like(input, *, generator=None, dtype=None, device=None, requires_grad=False) -> Tensor:
+    """Uniform over [0, 1), in the shape and dtype of input."""
+    t = _unwrap(input)
+    return _uniform("rand_like", t.shape, dtype or t.dtype, device, generator, requires_grad)
 
 
-def randn_like(x, *, generator=None, dtype=None, requires_grad=False) -> Tensor:
-    """Normal with mean 0 and standard deviation 1, in the shape and dtype of x."""
-    return randn(x.shape, generator=generator, dtype=dtype or x.dtype, requires_grad=requires_grad)
+def randn_like(input, *, generator=None, dtype=None, device=None, requires_grad=False) -> Tensor:
+    """Normal with mean 0 and standard deviation 1, in the shape and dtype of input."""
+    t = _unwrap(input)
+    return _normal("randn_like", t.shape, dtype or t.dtype, device, generator, requires_grad)
 
 
-def randint_like(x, low, high=None, *, generator=None, dtype=None) -> Tensor:
-    """Integers in the shape and dtype of x."""
-    low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, x.shape, generator=generator, dtype=dtype or x.dtype)
+def randint_like(input, low, high=None, *, generator=None, dtype=None, device=None) -> Tensor:
+    """Integers in the shape and dtype of input."""
+    t = _unwrap(input)
+    return _integers("randint_like", low, high, t.shape, generator, dtype or t.dtype, device)

@@ -39,8 +39,8 @@ def save(obj: Mapping[Any, Any], path: str | os.PathLike[str]) -> None:
     The file is complete or absent: a temporary file in the same directory is written, flushed to
     the disk and renamed, so a crash leaves an older file at `path` as it was.
 
-    Raises TypeError if `obj` is no dictionary, ValueError for a value that cannot be saved, naming
-    its key.
+    Raises TypeError if `obj` is no dictionary, and for a value of a type that cannot be saved, naming
+    its key; IsADirectoryError if `path` is one.
 
     Example::
 
@@ -52,6 +52,8 @@ def save(obj: Mapping[Any, Any], path: str | os.PathLike[str]) -> None:
     arrays: dict[str, np.ndarray] = {}
     structure = {"version": _VERSION, "root": _encode(obj, "", arrays)}
     text = json.dumps(structure, allow_nan=False, separators=(",", ":"))
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"save: {os.fspath(path)}: is a directory; name a file in it")
     _write_atomically(os.path.realpath(path), arrays, {_METADATA_KEY: text})
 
 
@@ -106,13 +108,14 @@ def _encode(value: Any, key: str, arrays: dict[str, np.ndarray]) -> Any:
         pairs = []
         for name, item in value.items():
             if isinstance(name, bool) or not isinstance(name, str | int):
-                raise ValueError(
+                raise TypeError(
                     f"save: keys must be str or int, got {name!r} ({type(name).__name__}) "
                     f"in {key or 'the dictionary'}"
                 )
             pairs.append([name, _encode(item, _join(key, name), arrays)])
         return {"dict": pairs}
-    raise ValueError(f"save: {key}: cannot save a value of type {type(value).__name__}")
+    hint = "; make a tensor of it" if isinstance(value, np.ndarray | np.generic) else ""
+    raise TypeError(f"save: {key}: cannot save a value of type {type(value).__name__}{hint}")
 
 
 def _join(key: str, name: str | int) -> str:
@@ -201,4 +204,6 @@ def _arrays(path: str, file: Any) -> Iterator[tuple[str, np.ndarray]]:
         if dtype not in _DTYPES:
             raise ValueError(f"load: {path}: {key}: dtype must be one of {', '.join(_DTYPES)}, got {dtype}")
         array = file.get_tensor(key)
+        if dtype == "BOOL" and (size := array.view(np.uint8).max(initial=0)) > 1:
+            raise ValueError(f"load: {path}: {key}: bytes of bool data must be 0 or 1, got {size}")
         yield key, array if array.flags.writeable else array.copy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule import _core, autograd, creation, ops
+from chainrule import _core, _validate, autograd, creation, ops
 from chainrule._absent import mark_absent
 from chainrule._core import bool as bool_
 from chainrule._core import float32, float64, int64, uint8
@@ -126,6 +126,8 @@ class Tensor(TensorOps):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"grad: expects a Tensor or None, got {type(value).__name__}")
         if value is not None and (value._t.shape != self._t.shape or value._t.dtype is not self._t.dtype):
             raise ValueError(
                 f"grad: expects shape {list(self._t.shape)} and dtype {self._t.dtype.name}, "
@@ -155,17 +157,14 @@ class Tensor(TensorOps):
 
     def retain_grad(self) -> None:
         """Keeps the gradient of a computed tensor in `.grad`."""
-        if self.is_leaf or self._leaf is not None:
-            return
-        leaf = self._leaf = Leaf()
-
-        def keep(grad):
-            leaf.grad = grad if leaf.grad is None else leaf.grad + grad
-
-        autograd._add_hook(self._node, keep)
+        if not self.is_leaf and self._leaf is None:
+            self._leaf = Leaf()
+            autograd.retain(self._node, self._leaf)
 
     def register_hook(self, hook) -> autograd.RemovableHandle:
         """Calls hook(grad) when this tensor's gradient is known; what it returns replaces the gradient."""
+        if not callable(hook):
+            raise TypeError(f"register_hook: the hook must be callable, got {type(hook).__name__}")
         if self._node is None:
             raise RuntimeError("register_hook: the tensor does not require grad")
         key = autograd._add_hook(self._node, hook)
@@ -177,6 +176,8 @@ class Tensor(TensorOps):
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"data: expects a Tensor, got {type(value).__name__}")
         self._t = value._t
 
     @staticmethod
@@ -185,6 +186,14 @@ class Tensor(TensorOps):
         out._t, out._node, out._leaf = data._t, None, None
         if requires_grad:
             out.requires_grad_()
+        return out
+
+    def __copy__(self):
+        """Another Tensor on the same memory, with the same history; a leaf gets a gradient of its own."""
+        # alias(): a view, so that in-place ops that would spoil this copy's history find it.
+        out = Tensor._make_subclass(type(self), wrap(self._t.alias()), self.is_leaf and self.requires_grad)
+        if not self.is_leaf:
+            out._node = self._node
         return out
 
     def __deepcopy__(self, memo):
@@ -203,16 +212,16 @@ class Tensor(TensorOps):
 
     def item(self):
         """The one element as a Python number."""
-        _not_recording("item")
+        _validate.not_recording("item")
         return self._t.item()
 
     def tolist(self):
-        _not_recording("tolist")
+        _validate.not_recording("tolist")
         return self._t.numpy().tolist()
 
     def numpy(self, *, force=False) -> np.ndarray:
         """An array that shares this tensor's memory; for a tensor that requires grad use detach() or force."""
-        _not_recording("numpy")
+        _validate.not_recording("numpy")
         if self._node is not None and not force:
             raise RuntimeError("numpy: the tensor requires grad; use detach().numpy()")
         return self._t.numpy()
@@ -224,6 +233,7 @@ class Tensor(TensorOps):
         return array.copy() if copy else array
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        _validate.not_recording("dlpack")
         if self._node is not None:
             raise BufferError("dlpack: the tensor requires grad; use detach()")
         return _core.Tensor.dlpack(_core.clone(self._t) if copy else self._t)
@@ -267,15 +277,20 @@ class Tensor(TensorOps):
 
     # ---- dtype and device ----
 
-    def to(self, *args, dtype=None, device=None, copy=False) -> Tensor:
+    def to(self, *args, dtype=None, device=None, copy=False, non_blocking=False) -> Tensor:
         """to(dtype), to(other), to('cpu'): this tensor in another dtype, itself where nothing changes."""
         for arg in args:
             if isinstance(arg, _core.dtype):
                 dtype = arg
             elif isinstance(arg, Tensor):
                 dtype = arg._t.dtype
-            else:
+            elif arg is None or isinstance(arg, (str, int)):
                 device = arg
+            else:
+                shown = arg if isinstance(arg, type) else type(arg).__name__
+                raise TypeError(
+                    f"to: expected a dtype such as chainrule.float32, a device or a Tensor, got {shown}"
+                )
         check_device("to", device)
         out = self if dtype is None else ops.cast(self, dtype)
         return ops.clone(out) if copy and out is self else out
@@ -284,7 +299,7 @@ class Tensor(TensorOps):
         return ops.cast(self, dtype)
 
     def type_as(self, other) -> Tensor:
-        return ops.cast(self, other._t.dtype)
+        return ops.cast(self, autograd._unwrap(other).dtype)
 
     def float(self) -> Tensor:
         return ops.cast(self, float32)
@@ -310,8 +325,8 @@ class Tensor(TensorOps):
     def new_ones(self, *size, dtype=None) -> Tensor:
         return creation.ones(*size, dtype=dtype or self.dtype)
 
-    def new_full(self, size, value, dtype=None) -> Tensor:
-        return creation.full(size, value, dtype=dtype or self.dtype)
+    def new_full(self, size, fill_value, dtype=None) -> Tensor:
+        return creation.full(size, fill_value, dtype=dtype or self.dtype)
 
     def new_empty(self, *size, dtype=None) -> Tensor:
         return creation.empty(*size, dtype=dtype or self.dtype)
@@ -330,10 +345,3 @@ class Tensor(TensorOps):
 
 autograd.bind_tensor_class(Tensor)
 mark_absent(Tensor)
-
-
-def _not_recording(what: str) -> None:
-    if _core.recording():
-        raise RuntimeError(
-            f"{what}: reading a value while a program is recorded would freeze it; return the tensor"
-        )

@@ -8,6 +8,15 @@ from chainrule import ops
 class TensorOps:
     __slots__ = ()
 
+    def __rfloordiv__(self, other):
+        return ops.floor_divide(other, self)
+
+    def __rmod__(self, other):
+        return ops.remainder(other, self)
+
+    def __pos__(self):
+        return self
+
     __add__ = __radd__ = ops.add
     __sub__ = ops.sub
     __rsub__ = ops.rsub

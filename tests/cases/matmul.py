@@ -3,7 +3,7 @@
 import numpy as np
 
 import chainrule as cr
-from op_cases import Bad, Case, Input
+from op_cases import LAYOUTS, Bad, Case, Input, sweep
 
 PAIRS = [
     ((3, 4), (4, 5)), ((1, 1), (1, 1)), ((14, 33), (33, 32)), ((15, 7), (7, 33)), ((29, 17), (17, 65)),
@@ -12,13 +12,30 @@ PAIRS = [
     ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((2, 1, 3, 4), (5, 4, 2)),
     ((4,), (2, 4, 3)), ((2, 3, 4), (4,)), ((0, 3, 4), (4, 5)), ((2, 1, 4), (2, 4, 3)), ((2, 3, 4), (2, 4, 1)),
 ]  # fmt: skip
-LAYOUTS = ["contiguous", "transposed", "sliced", "expanded"]
+ALL_LAYOUTS = ["contiguous", *LAYOUTS]
 
 
 def product(name, a, b, **more):
     layouts = more.pop("layouts", ("contiguous", "contiguous"))
     inputs = [Input(a, layout=layouts[0]), Input(b, layout=layouts[1])]
     return Case(name, cr.matmul, np.matmul, inputs, torch="matmul", **more)
+
+
+LONG_SUM = {"tol32": 1e-4, "why": "the result of one long sum is small beside its terms"}
+
+
+def ranked(name, reference, pairs, strided, large, torch=None, **large_only):
+    """Products of operands of fixed ranks: both in every layout that their ranks allow."""
+
+    def case(tag, shapes, layout="contiguous", **more):
+        inputs = [Input(s, layout=layout) for s in shapes]
+        return Case(f"{name}-{tag}", getattr(cr, name), reference, inputs, torch=torch or name, **more)
+
+    return [
+        *[case(f"{list(a)}-{list(b)}", (a, b)) for a, b in pairs],
+        *[case(layout, strided, layout) for layout in LAYOUTS],
+        case("large", large, large=True, **large_only),
+    ]  # fmt: skip
 
 
 def linear_reference(x, w, b=None, activation=None):
@@ -56,44 +73,50 @@ def einsum(equation, *shapes, layout="contiguous", **more):
 
 CASES = [
     *[product(f"matmul-{list(a)}-{list(b)}", a, b) for a, b in PAIRS],
-    *[product(f"matmul-{a}-{b}", (5, 18), (18, 37), layouts=(a, b)) for a in LAYOUTS for b in LAYOUTS],
-    *[product(f"matmul-batch-{a}-{b}", (3, 5, 6), (3, 6, 4), layouts=(a, b)) for a in LAYOUTS for b in LAYOUTS],
-    *[product(f"matvec-{a}-{b}", (9, 21), (21,), layouts=(a, b)) for a in LAYOUTS for b in LAYOUTS],
-    *[product(f"vecmat-{a}-{b}", (21,), (21, 9), layouts=(b, a)) for a in LAYOUTS for b in LAYOUTS],
+    *[product(f"matmul-{a}-{b}", (5, 18), (18, 37), layouts=(a, b)) for a in ALL_LAYOUTS for b in ALL_LAYOUTS],
+    *[product(f"matmul-batch-{a}-{b}", (3, 5, 6), (3, 6, 4), layouts=(a, b)) for a in ALL_LAYOUTS for b in ALL_LAYOUTS],
+    *[product(f"matmul-matvec-{a}-{b}", (9, 21), (21,), layouts=(a, b)) for a in ALL_LAYOUTS for b in ALL_LAYOUTS],
+    *[product(f"matmul-vecmat-{a}-{b}", (21,), (21, 9), layouts=(b, a)) for a in ALL_LAYOUTS for b in ALL_LAYOUTS],
     product("matmul-large-rows", (300, 130), (130, 70), large=True),
     product("matmul-large-columns", (40, 520), (520, 600), large=True),
     product("matmul-large-deep", (70, 1500), (1500, 65), large=True, layouts=("transposed", "transposed")),
     product("matmul-large-batch", (24, 40, 50), (24, 50, 30), large=True),
     product("matmul-large-matvec", (700, 500), (500,), large=True),
     product("matmul-large-vecmat", (500,), (500, 700), large=True),
-    product("matmul-large-dot", (200000,), (200000,), large=True, tol32=1e-4,
-            why="one sum of 200,000 terms whose result is small beside them"),
+    product("matmul-large-dot", (200000,), (200000,), large=True, **LONG_SUM),
     Case("matmul-int64", cr.matmul, np.matmul,
          [Input((3, 4), -9, 9, "int64"), Input((4, 5), -9, 9, "int64")], torch="matmul", grad=False),
     Case("matmul-uint8-wraps", cr.matmul, np.matmul,
          [Input((3, 4), 0, 256, "uint8"), Input((4, 5), 0, 256, "uint8")], torch="matmul", grad=False),
-    Case("mm", cr.mm, np.matmul, [Input((3, 4)), Input((4, 2))], torch="mm"),
-    Case("bmm", cr.bmm, np.matmul, [Input((2, 3, 4)), Input((2, 4, 2))], torch="bmm"),
-    Case("mv", cr.mv, np.matmul, [Input((3, 4)), Input((4,))], torch="mv"),
-    Case("dot", cr.dot, np.dot, [Input((35,)), Input((35,))], torch="dot"),
-    Case("dot-sliced", cr.dot, np.dot, [Input((35,), layout="sliced"), Input((35,))], torch="dot"),
-    Case("outer", cr.outer, np.outer, [Input((3,)), Input((5,))], torch="outer"),
-    Case("outer-empty", cr.outer, np.outer, [Input((0,)), Input((5,))], torch="outer"),
-    *[Case(f"frobenius-{list(s)}-{k}", cr.frobenius, lambda a, b: (a * b).sum(),
-           [Input(s, layout=k), Input(s)], torch=lambda torch, a, b: (a * b).sum())
-      for s in [(2, 2), (3, 37), (2, 3, 4), ()] for k in ("contiguous", "transposed")],
+    *ranked("mm", np.matmul, [((3, 4), (4, 2)), ((1, 1), (1, 1)), ((0, 3), (3, 2)), ((3, 0), (0, 2)), ((3, 33), (33, 5))],
+            ((5, 9), (9, 7)), ((300, 130), (130, 71))),
+    *ranked("bmm", np.matmul, [((2, 3, 4), (2, 4, 2)), ((1, 1, 1), (1, 1, 1)), ((0, 3, 4), (0, 4, 2)),
+                               ((2, 3, 0), (2, 0, 2)), ((3, 3, 33), (3, 33, 5))],
+            ((3, 5, 9), (3, 9, 7)), ((24, 40, 50), (24, 50, 31))),
+    *ranked("mv", np.matmul, [((3, 4), (4,)), ((1, 1), (1,)), ((0, 3), (3,)), ((3, 0), (0,)), ((7, 33), (33,))],
+            ((5, 9), (9,)), ((701, 500), (500,))),
+    *ranked("dot", np.dot, [((35,), (35,)), ((1,), (1,)), ((0,), (0,))], ((35,), (35,)), ((200001,), (200001,)),
+            **LONG_SUM),
+    *ranked("outer", np.outer, [((3,), (5,)), ((1,), (1,)), ((0,), (5,)), ((3,), (33,))], ((4,), (19,)),
+            ((300,), (301,))),
+    *ranked("frobenius", lambda a, b: (a * b).sum(), [(s, s) for s in [(2, 2), (1, 1), (0, 3), (3, 37), (2, 3, 4), ()]],
+            ((5, 9), (5, 9)), ((300, 301), (300, 301)), torch=lambda torch, a, b: (a * b).sum(), **LONG_SUM),
     linear("batch", (12, 30), (64, 30)), linear("hidden", (12, 64), (32, 64)), linear("one-out", (12, 32), (1, 32)),
-    linear("one-sample", (1, 30), (7, 30)), linear("vector", (30,), (7, 30)), linear("3d", (2, 3, 9), (5, 9)),
+    linear("one", (1, 1), (1, 1)), linear("one-sample", (1, 30), (7, 30)), linear("vector", (30,), (7, 30)), linear("3d", (2, 3, 9), (5, 9)),
     linear("no-bias", (4, 9), (5, 9), bias=False), linear("empty-batch", (0, 9), (5, 9)),
     linear("no-features", (4, 0), (5, 0)), linear("no-out", (4, 3), (0, 3)),
     *[linear(f"relu-{x}", x, w, params={"activation": "relu"})
       for x, w in [((12, 30), (64, 30)), ((12, 32), (1, 32)), ((30,), (7, 30)), ((5, 300), (33, 300))]],
-    *[linear(k, (2, 5, 9), (6, 9), layouts=(k, k, k)) for k in LAYOUTS[1:]],
+    *[linear(k, (2, 5, 9), (6, 9), layouts=(k, k, k)) for k in LAYOUTS],
     linear("large", (64, 300), (170, 300), large=True, params={"activation": "relu"}),
     *[Case(f"cosine_similarity-{list(a)}-{list(b)}-{d}", cr.cosine_similarity, cosine, [Input(a), Input(b)],
            {"dim": d}, torch="cosine_similarity")
       for a, b, d in [((4, 9), (4, 9), 1), ((4, 9), (4, 9), 0), ((9,), (9,), 0), ((1, 9), (4, 9), -1),
-                      ((2, 3, 5), (3, 5), 1), ((0, 3), (0, 3), 1)]],
+                      ((2, 3, 5), (3, 5), 1), ((0, 3), (0, 3), 1), ((3, 33), (3, 33), 1)]],
+    Case("cosine_similarity-one", cr.cosine_similarity, cosine, [Input((1,)), Input((1,))], {"dim": 0},
+         torch="cosine_similarity", grad=False),  # a sign: what is left of the gradient is rounding
+    *sweep("cosine_similarity", cr.cosine_similarity, cosine, [], large=(300, 301), torch="cosine_similarity",
+           inputs=lambda shape, layout: [Input(shape, layout=layout), Input(shape, layout=layout)]),
     Case("cosine_similarity-zero", cr.cosine_similarity, cosine,
          [Input(values=[[0.0, 0.0], [3.0, 4.0]]), Input(values=[[1.0, 2.0], [4.0, 3.0]])],
          torch="cosine_similarity", grad=False),
@@ -108,6 +131,8 @@ CASES = [
     einsum("bi,bi->b", (3, 4), (1, 4)), einsum("nchw,kc->nkhw", (2, 3, 4, 5), (6, 3)),
     einsum("aabb->ab", (2, 2, 3, 3)), einsum("ij,jk->ik", (3, 4), (4, 5), layout="transposed"),
     einsum(" i j , j -> i ", (3, 4), (4,)), einsum("ij,jk->ik", (90, 120), (120, 100), large=True),
+    einsum("ij,jk->ik", (1, 1), (1, 1)), einsum("ij,jk->ik", (3, 33), (33, 17)), einsum("ij->ji", (3, 5), layout="sliced"),
+    einsum("ij,ij->i", (3, 5), (3, 5), layout="expanded"),
 ]  # fmt: skip
 
 ones = cr.ones

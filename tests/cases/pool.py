@@ -4,7 +4,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import ops
-from op_cases import Bad, Case, Input
+from op_cases import Bad, Case, Input, sweep
 
 
 def pair(value):
@@ -180,16 +180,15 @@ CASES = [
           ("special", Input(values=SPECIAL), INDICES)]],
     Case("max_pool2d-without-elements", ops.max_pool2d, max_pool, [Input((1, 1, 1, 3))],
          {"kernel_size": (1, 2), "stride": 1, "padding": (0, 1), "dilation": (1, 4),
-          "return_indices": True}, grad=False, why="PyTorch gives an index outside of the plane"),
-    *[Case(f"{name}-{pair(size)}-of-{list(shape)}", op, reference, [Input(shape)],
-           {"output_size": size}, torch=name)
-      for name, op, reference in [
-          ("adaptive_avg_pool2d", ops.adaptive_avg_pool2d, adaptive(np.mean)),
-          ("adaptive_max_pool2d", ops.adaptive_max_pool2d, adaptive(np.max))]
-      for shape, size in [((2, 3, 7, 5), 1), ((2, 2, 9, 40), (4, 3)), ((3, 4, 5), (6, 7)),
-                          ((0, 2, 4, 4), 2), ((1, 2, 6, 33), (None, 1)), ((1, 1, 1, 1), 1)]],
-    Case("adaptive_avg_pool2d-large", ops.adaptive_avg_pool2d, adaptive(np.mean),
-         [Input((3, 8, 60, 61))], {"output_size": (7, 5)}, torch="adaptive_avg_pool2d", large=True),
+          "return_indices": True}, grad=False, no_peer="PyTorch gives an index outside of the plane"),
+    *[case for name, combine in [("adaptive_avg_pool2d", np.mean), ("adaptive_max_pool2d", np.max)]
+      for op, reference in [(getattr(ops, name), adaptive(combine))] for case in [
+          *[Case(f"{name}-{pair(size)}-of-{list(shape)}", op, reference, [Input(shape)],
+                 {"output_size": size}, torch=name)
+            for shape, size in [((2, 3, 7, 5), 1), ((2, 2, 9, 40), (4, 3)), ((3, 4, 5), (6, 7)),
+                                ((0, 2, 4, 4), 2), ((1, 2, 6, 33), (None, 1)), ((1, 1, 1, 1), 1)]],
+          *sweep(name, op, reference, [], strided=(2, 2, 6, 10), large=(3, 8, 60, 61),
+                 params={"output_size": (4, 3)}, torch=name)]],
 ]  # fmt: skip
 
 x = cr.ones(1, 2, 4, 5)

@@ -1,9 +1,12 @@
 """Reductions."""
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 
 import chainrule as cr
-from op_cases import Bad, Case, Input
+from op_cases import LAYOUTS, Bad, Case, Input
 
 INF = float("inf")
 # (shape, dim): whole tensor, one dimension, several, apart, size 1, odd tails; then empty ones.
@@ -13,19 +16,21 @@ PLACES = [
     *[((2, 3, 4, 5), (0, 2, 3)), ((2, 3, 4, 5), (-1, -3)), ((70, 5), 0), ((5, 130), -1)],
 ]
 EMPTY = [((0,), None), ((0, 3), 0), ((0, 3), 1), ((3, 0), 1)]
+KEPT = [((0, 3), 1), ((3, 0), 0)]  # empty, and so is the result
 LARGE = [
     *[((70000,), None), ((300, 301), 0), ((300, 301), 1)],
     *[((5, 16, 31, 33), (0, 2, 3)), ((40000, 3), 0)],
 ]
-LAYOUTS = ("transposed", "sliced", "expanded")
 
 
-def reduction(name, reference, torch=None, *, empty=True, ties=False, low=-2.0, high=2.0, **more):
+def reduction(
+    name, reference, torch=None, *, empty=EMPTY, ties=False, low=-2.0, high=2.0, dtype=None, **more
+):
     """Cases of op(x, dim=..., keepdim=...); a parameter of the op goes into `params`.
 
     ties: repeated elements share a gradient, where a finite difference sees one side only.
     """
-    op, params = getattr(cr, name), more.pop("params", {})
+    op, params, differentiable = getattr(cr, name), more.pop("params", {}), more.pop("grad", True)
     tag = "".join(f"-{v}" for v in params.values())
 
     def numpy_of(x, dim=None, keepdim=False, **p):
@@ -35,15 +40,16 @@ def reduction(name, reference, torch=None, *, empty=True, ties=False, low=-2.0, 
         return getattr(t, name)(x, dim=dim, keepdim=keepdim, **p)
 
     def case(suffix, shape, dim, keepdim=False, layout="contiguous", large=False):
-        x = Input(shape, low, high, layout=layout)
+        x = Input(shape, low, high, dtype, layout)
         settings = {"dim": dim, "keepdim": keepdim, **params}
         peer = torch or same_name
-        grad = not (ties and layout == "expanded")
+        smooth = not (ties and layout == "expanded")
         label = f"{name}{tag}-{suffix}"
-        return Case(label, op, numpy_of, [x], settings, torch=peer, large=large, grad=grad, **more)
+        return Case(label, op, numpy_of, [x], settings, torch=peer, large=large, grad=differentiable, smooth=smooth,
+                    **more)  # fmt: skip
 
     return [
-        *[case(f"{list(s)}-{d}", s, d) for s, d in PLACES + (EMPTY if empty else [])],
+        *[case(f"{list(s)}-{d}", s, d) for s, d in PLACES + empty],
         case("keep-one", (2, 3, 5), 1, True),
         case("keep-all", (2, 3), None, True),
         case("keep-apart", (2, 3, 5), (0, 2), True),
@@ -77,31 +83,18 @@ def along(name, reference, grad=True):
     ]
 
 
-def truth(name, reference, shape, dim):
-    """any or all of what exceeds a bound."""
-    return Case(
-        f"{name}-{list(shape)}-{dim}",
-        lambda x, dim: getattr(cr, name)(cr.gt(x, 0.5), dim),
-        lambda x, dim: reference(x > 0.5, axis=dim),
-        [Input(shape)],
-        {"dim": dim},
-        torch=lambda t, x, dim: getattr(t, name)(x > 0.5, *(() if dim is None else (dim,))),
-        grad=False,
-    )
-
-
-def special(label, op, reference, x, torch=None, grad=False, **params):
+def special(label, op, reference, x, torch, grad=False, **params):
     return Case(label, op, reference, [x], params, torch=torch, grad=grad)
 
 
-def integers(name, numpy, dtype, low, high, dim=0, torch=True):
+def integers(name, numpy, dtype, low, high, dim=0):
     return Case(
         f"{name}-{dtype}",
         getattr(cr, name),
         numpy,
         [Input((9, 5), low, high, dtype=dtype)],
         {"dim": dim},
-        torch=name if torch else None,
+        torch=name,
         grad=False,
     )
 
@@ -115,11 +108,17 @@ def mean(x, axis=None, keepdims=False):
 
 
 def var(x, axis=None, keepdims=False, correction=1):
-    return np.var(x, axis=axis, keepdims=keepdims, ddof=correction)
+    total = np.sum((x - mean(x, axis, True)) ** 2, axis=axis, keepdims=keepdims)
+    count = x.size / total.size if total.size else 1
+    return total / max(count - correction, 0)
 
 
 def std(x, axis=None, keepdims=False, correction=1):
-    return np.std(x, axis=axis, keepdims=keepdims, ddof=correction)
+    return np.sqrt(var(x, axis, keepdims, correction))
+
+
+def with_mean(spread):
+    return lambda x, axis=None, keepdims=False, **p: (spread(x, axis, keepdims, **p), mean(x, axis, keepdims))
 
 
 def logsumexp(x, axis=None, keepdims=False):
@@ -164,6 +163,17 @@ def torch_norm(t, x, dim=None, keepdim=False, p=2):
     return t.linalg.vector_norm(x, p, dim, keepdim)
 
 
+def torch_spread(name):
+    """PyTorch warns where there are too few values for the correction."""
+
+    def peer(t, *args, **params):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return getattr(t, name)(*args, **params)
+
+    return peer
+
+
 def torch_prod(t, x, dim=None, keepdim=False):
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     dims = {d % x.ndim for d in dims} if x.ndim else set()
@@ -181,7 +191,7 @@ def norms():
             "norm",
             norm,
             torch_norm,
-            empty=False,
+            empty=EMPTY if p in (0, 1, 2, 3.0) else KEPT,
             ties=tied,
             low=0.2,
             params={"p": p},
@@ -199,11 +209,11 @@ def norms():
 
 
 def spreads():
-    for correction in (0, 1):
-        settings = {"params": {"correction": correction}, "empty": False}
-        for case in reduction("var", var, **settings) + reduction("std", std, **settings):
-            if case.inputs[0].shape not in ((), (1,), (2, 1, 5)):  # no spread to differentiate
-                yield case
+    for name, f in (("var", var), ("std", std), ("var_mean", with_mean(var)), ("std_mean", with_mean(std))):
+        for correction in (0, 1):
+            for case in reduction(name, f, torch_spread(name), params={"correction": correction}):
+                shape = case.inputs[0].shape  # that of one value, or none, has no spread to differentiate
+                yield replace(case, grad=0 not in shape and shape not in ((), (1,), (2, 1, 5)))
 
 
 ZEROS = Input(values=[[1.5, 0.0, 2.0], [0.0, -1.0, 0.0], [3.0, 2.0, 1.0]])
@@ -224,17 +234,14 @@ CASES = [
         tol32=1e-3,
         why="a product of n float32 factors carries n roundings",
     ),
-    *reduction("amax", np.max, torch_extreme("amax"), empty=False, ties=True),
-    *reduction("amin", np.min, torch_extreme("amin"), empty=False, ties=True),
+    *reduction("amax", np.max, torch_extreme("amax"), empty=KEPT, ties=True),
+    *reduction("amin", np.min, torch_extreme("amin"), empty=KEPT, ties=True),
     *reduction("logsumexp", logsumexp, torch_logsumexp),
     *spreads(),
     *norms(),
-    *[
-        truth(name, f, shape, dim)
-        for name, f in (("any", np.any), ("all", np.all))
-        for shape, dim in PLACES + EMPTY
-        if not isinstance(dim, tuple)
-    ],
+    # Few true ones for any, few false ones for all.
+    *reduction("any", np.any, dtype="bool", low=-20.0, high=1.0, grad=False),
+    *reduction("all", np.all, dtype="bool", low=-1.0, high=20.0, grad=False),
     *along("max", greatest),
     *along("min", least),
     *along("argmax", lambda x, dim: np.argmax(x, axis=dim), grad=False),
@@ -244,7 +251,10 @@ CASES = [
     special("min-whole", cr.min, np.min, Input((5, 7)), "min", grad=True),
     special("argmax-flat", cr.argmax, np.argmax, Input((5, 7)), "argmax"),
     special("argmin-flat", cr.argmin, np.argmin, Input((5, 7)), "argmin"),
-    special("argmax-ties", cr.argmax, lambda x, dim: np.argmax(x, dim), TIES, dim=1),
+    special("argmax-ties", cr.argmax, lambda x, dim: np.argmax(x, dim), TIES, "argmax", dim=1),
+    special("argmin-ties", cr.argmin, lambda x, dim: np.argmin(x, dim), TIES, "argmin", dim=1),
+    *[Case(f"{name}-tied-gradient", getattr(cr, name), lambda x, dim, f=f: f(x, dim), [TIES], {"dim": 1}, torch=name,
+           smooth=False) for name, f in [("amax", np.max), ("amin", np.min), ("max", greatest), ("min", least)]],
     special("max-nan", cr.max, greatest, NANS, "max", dim=1),
     special("max-nan-columns", cr.max, greatest, NANS, "max", dim=0),
     special("amax-nan", cr.amax, lambda x, dim: np.max(x, axis=dim), NANS, "amax", dim=0),
@@ -252,14 +262,14 @@ CASES = [
     special("prod-zeros-whole", cr.prod, np.prod, ZEROS, "prod", True),
     special("logsumexp-extremes", cr.logsumexp, lambda x, dim: logsumexp(x, dim), EXTREMES,
             "logsumexp", dim=1),
-    special("var-of-one", cr.var, lambda x, dim: x[:, 0] * np.nan, ONE, dim=1),
+    special("var-of-one", cr.var, lambda x, dim: x[:, 0] * np.nan, ONE, torch_spread("var"), dim=1),
     integers("sum", lambda x, dim: np.sum(x, dim), "int64", -9, 9),
     integers("sum", lambda x, dim: np.sum(x, dim, dtype=np.int64), "bool", 0, 2),
     integers("sum", lambda x, dim: np.sum(x, dim, dtype=np.int64), "uint8", 0, 255, 1),
     integers("prod", lambda x, dim: np.prod(x, dim), "int64", -9, 9),
     integers("amax", lambda x, dim: np.max(x, dim), "uint8", 0, 255, 1),
     integers("amin", lambda x, dim: np.min(x, dim), "int64", -99, 99),
-    integers("argmax", lambda x, dim: np.argmax(x, dim), "int64", -9, 9, torch=False),
+    integers("argmax", lambda x, dim: np.argmax(x, dim), "int64", -9, 9),
     integers("cumsum", lambda x, dim: np.cumsum(x, dim, dtype=np.int64), "uint8", 0, 255),
     integers("any", lambda x, dim: np.any(x, dim).astype(np.uint8), "uint8", 0, 2),
 ]  # fmt: skip

@@ -65,26 +65,37 @@ struct BceWithLogits {
   }
 };
 
-// Both inputs must lie in [0, 1]; NaN does not.
-template <class T>
-Status check_probabilities(int input, const T* p, int64_t n) {
+template <class T, class Good>
+[[gnu::always_inline]] inline Status first_bad(const T* values, int64_t n, int input, const char* rule,
+                                               Good&& good) {
   for (int64_t i = 0; i < n; ++i) {
-    if (!(p[i] >= T(0) && p[i] <= T(1))) [[unlikely]] {
-      return {Status::index_out_of_range, input, i, 0, 0, 0};
+    if (!good(values[i])) [[unlikely]] {
+      return {.code = Status::bad_number,
+              .input = input,
+              .position = i,
+              .number = static_cast<double>(values[i]),
+              .rule = rule};
     }
   }
   return {};
 }
 
+// Both inputs must lie in [0, 1]; NaN does not.
 template <class T, class F>
 Status check_values(const LossPlan& plan, Ptrs in, int first) {
   if constexpr (F::probabilities) {
-    for (int input = first; input < first + 2; ++input) {
-      const Status status = check_probabilities(input, in.at<const T>(input), plan.n);
-      if (status.code != Status::ok) return status;
-    }
+    const auto good = [](T p) { return p >= T(0) && p <= T(1); };
+    const Status status = first_bad(in.at<const T>(first), plan.n, first, "input must be in [0, 1]", good);
+    if (status.code != Status::ok) return status;
+    return first_bad(in.at<const T>(first + 1), plan.n, first + 1, "target must be in [0, 1]", good);
   }
   return {};
+}
+
+// A missing label is a mistake in the data. After a reduction it is looked for only where the result is NaN.
+template <class T>
+Status check_labels(const LossPlan& plan, const T* target) {
+  return first_bad(target, plan.n, 1, "target must not be NaN", [](T t) { return t == t; });
 }
 
 template <class T, class F>
@@ -121,9 +132,12 @@ Status forward(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace
       p.store(loss + begin, F::loss(p.load(x + begin, T(0)), p.load(t + begin, T(0))));
     });
   });
-  if (plan.reduction == Reduction::none) return {};
+  if (plan.reduction == Reduction::none) return check_labels(plan, t);
   double total = 0;
   for (int64_t task = 0; task < plan.tasks; ++task) total += partial[task];
+  if (total != total) {
+    if (const Status status = check_labels(plan, t); status.code != Status::ok) return status;
+  }
   *loss = static_cast<T>(plan.reduction == Reduction::mean ? total / static_cast<double>(plan.n) : total);
   return {};
 }

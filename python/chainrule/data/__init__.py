@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from chainrule._absent import absent
+from chainrule._absent import absent as _absent_error
 from chainrule.data.collate import default_collate, default_convert
 from chainrule.data.dataset import (
     ConcatDataset,
@@ -43,4 +43,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> NoReturn:
-    raise absent(__name__, name)
+    raise _absent_error(__name__, name)

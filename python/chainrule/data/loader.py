@@ -103,7 +103,7 @@ class DataLoader:
         if (
             base is not None
             and type(self.batch_sampler) is BatchSampler
-            and isinstance(self.batch_sampler.sampler, OrderSampler)
+            and _has_own_order(self.batch_sampler.sampler)
             and self.collate_fn is default_collate
         ):
             return self._tensor_batches(base, self.batch_sampler)
@@ -134,7 +134,7 @@ class DataLoader:
         """One copy per tensor and batch: a slice where the order is 0, 1, 2, ..., else by index."""
         in_order = type(batches.sampler) is SequentialSampler and type(self.dataset) is TensorDataset
         order = None if in_order else _rows(self.dataset, batches.sampler.order())
-        count = len(batches.sampler)
+        count = len(batches.sampler) if order is None else len(order)
         stop = count - count % batches.batch_size if batches.drop_last else count
         for start in range(0, stop, batches.batch_size):
             end = min(start + batches.batch_size, stop)
@@ -144,6 +144,11 @@ class DataLoader:
             else:
                 rows = order[start:end]
                 yield [values.index_select(0, rows) for values in tensors]
+
+
+def _has_own_order(sampler: Any) -> bool:
+    """Whether order() is what iterating gives: a subclass may have replaced `__iter__`."""
+    return isinstance(sampler, OrderSampler) and type(sampler).__iter__ is OrderSampler.__iter__
 
 
 def _tensors_below(dataset: Any) -> tuple[Tensor, ...] | None:

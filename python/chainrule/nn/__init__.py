@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from chainrule._absent import absent
+from chainrule._absent import absent as _absent_error
 from chainrule.nn import functional, init
 from chainrule.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from chainrule.nn.container import ModuleDict, ModuleList, Sequential
@@ -58,4 +58,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> NoReturn:
-    raise absent(__name__, name)
+    raise _absent_error(__name__, name)

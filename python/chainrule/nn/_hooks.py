@@ -36,6 +36,8 @@ def register_hook(
     with_kwargs: bool,
 ) -> RemovableHandle:
     """Adds `hook` to an ordered table of hooks, at its end or, with `prepend`, at its start."""
+    if not callable(hook):
+        raise TypeError(f"register_hook: the hook must be callable, got {type(hook).__name__}")
     handle = RemovableHandle(hooks)
     entry = {handle.id: (hook, with_kwargs)}
     if prepend:

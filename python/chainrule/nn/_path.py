@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import sys
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from chainrule.tensor import Tensor
 
 if TYPE_CHECKING:
     from chainrule.nn.module import Module
@@ -33,9 +35,11 @@ def add_module_path(error: Exception, call_code: CodeType) -> None:
     setattr(error, _MARK, True)
 
 
-def not_a_tensor(module: Module, error: Exception) -> TypeError | None:
-    """What to say where an op met a NumPy array, a list, ... instead of a tensor."""
-    if not isinstance(error, AttributeError) or error.name != "_t":
+def not_a_tensor(module: Module, error: Exception, args: tuple[Any, ...]) -> TypeError | None:
+    """What to say where `forward` asked an argument for its shape, say, and it was a list and no tensor."""
+    if not isinstance(error, AttributeError) or not hasattr(Tensor, error.name or ""):
+        return None
+    if isinstance(error.obj, Tensor) or not any(error.obj is arg for arg in args):
         return None
     return TypeError(
         f"{type(module).__name__}: expects a Tensor, got {type(error.obj).__name__}; "

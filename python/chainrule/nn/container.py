@@ -119,6 +119,9 @@ class ModuleList(_ModuleSequence):
     def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
         return self.extend(modules)
 
+    def __add__(self, modules: Iterable[Module]) -> ModuleList:
+        return type(self)([*self, *modules])
+
 
 class ModuleDict(Module):
     """A dictionary of modules whose parameters the parent module sees."""

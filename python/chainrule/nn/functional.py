@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from chainrule import _validate, ops
-from chainrule._absent import absent
+from chainrule._absent import absent as _absent_error
+from chainrule.autograd import _unwrap
 from chainrule.ops import (
     adaptive_avg_pool2d,
     adaptive_max_pool2d,
@@ -75,7 +76,7 @@ def conv2d(
 ) -> Tensor:
     """2-D cross-correlation; see ``nn.Conv2d`` for shapes. `padding` may be a string, too."""
     if isinstance(padding, str):
-        kernel = (weight.shape[-2], weight.shape[-1])
+        kernel = _unwrap(weight).shape[-2:]
         padding, border = string_padding(
             "conv2d",
             padding,
@@ -112,4 +113,4 @@ def string_padding(
 
 
 def __getattr__(name: str) -> NoReturn:
-    raise absent(__name__, name)
+    raise _absent_error(__name__, name)

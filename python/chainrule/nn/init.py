@@ -8,10 +8,11 @@ returns the tensor it filled, and draws from `generator`, or from the default ge
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
-from chainrule import _validate
-from chainrule.autograd import no_grad
+from chainrule import _validate, ops
+from chainrule._absent import absent as _absent_error
+from chainrule.autograd import _unwrap, no_grad
 from chainrule.random import Generator
 from chainrule.tensor import Tensor
 
@@ -47,7 +48,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fills `tensor` from the uniform distribution over [a, b)."""
     with no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+        return ops.uniform_(tensor, a, b, generator=generator)
 
 
 def normal_(
@@ -55,13 +56,13 @@ def normal_(
 ) -> Tensor:
     """Fills `tensor` from the normal distribution with `mean` and standard deviation `std`."""
     with no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+        return ops.normal_(tensor, mean, std, generator=generator)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fills `tensor` with `val`."""
     with no_grad():
-        return tensor.fill_(val)
+        return ops.fill_(tensor, val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -76,7 +77,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 def fan_in_and_fan_out(op: str, tensor: Tensor) -> tuple[int, int]:
     """Inputs and outputs that meet in one unit: (shape[1], shape[0]) times the kernel's size."""
-    shape = tuple(tensor.shape)
+    shape = _unwrap(tensor).shape
     if len(shape) < 2:
         raise ValueError(f"{op}: the tensor needs at least 2 dimensions, got {list(shape)}")
     kernel = math.prod(shape[2:])
@@ -136,3 +137,7 @@ def reset_weight_and_bias(op: str, weight: Tensor, bias: Tensor | None) -> None:
         fan_in, _ = fan_in_and_fan_out(op, weight)
         bound = 1.0 / math.sqrt(fan_in) if fan_in else 0.0
         uniform_(bias, -bound, bound)
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise _absent_error(__name__, name)

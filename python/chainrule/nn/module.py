@@ -59,7 +59,7 @@ class Module(Registry):
                 )
             return self.forward(*args, **kwargs)
         except Exception as error:
-            clearer = not_a_tensor(self, error)
+            clearer = not_a_tensor(self, error, args)
             add_module_path(clearer or error, Module.__call__.__code__)
             if clearer is not None:
                 raise clearer from None

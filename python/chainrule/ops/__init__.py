@@ -1,4 +1,7 @@
-"""Every op: a function that calls the native kernel, with its gradient beside it. One file per family."""
+"""Every op: a function that calls the native kernel, with its gradient beside it. One file per family.
+
+Arguments have PyTorch's names; the docs of the functions call the first one, `input`, x.
+"""
 
 from chainrule.ops.batchnorm import (
     batch_norm,

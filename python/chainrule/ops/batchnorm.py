@@ -8,10 +8,6 @@ from chainrule.autograd import record
 __all__ = ["batch_norm"]
 
 
-def _native(x):
-    return None if x is None else x._t
-
-
 def batch_norm(
     input,
     running_mean,
@@ -44,13 +40,12 @@ def batch_norm(
         tensor([[-1.],
                 [ 1.]])
     """
-    x, w = input._t, _native(weight)
-    tensors = (x, _native(running_mean), _native(running_var), w, _native(bias))
+    tensors = (input, running_mean, running_var, weight, bias)
     if training:
         y, mean, invstd = _core.batch_norm_train(*tensors, (momentum, eps))
     else:
         y, mean, invstd = _core.batch_norm_eval(*tensors, eps)
-    saved = (x, w, mean, invstd)
+    saved = (input._t, None if weight is None else weight._t, mean, invstd)
     return record(y, (input, weight, bias), batch_norm_backward, saved, bool(training))
 
 

@@ -7,14 +7,15 @@ from chainrule.autograd import record, wrap
 from chainrule.ops.elementwise import _native, _to, _undo
 
 
-def where(condition, x=None, other=None):
+def where(condition, input=None, other=None):
     """x where condition holds, other elsewhere. With the condition alone: the indices where it holds."""
-    if x is None and other is None:
+    if input is None and other is None:
         from chainrule.ops.index import nonzero
 
         return nonzero(condition, as_tuple=True)
-    a, b, c = _native(x), _native(other), condition._t
-    return record(_core.where(c, a, b), (x, other), where_backward, (c,), _operands(a, b))
+    a, b = _native(input), _native(other)
+    native = _core.where(condition, a, b)
+    return record(native, (input, other), where_backward, (condition._t,), _operands(a, b))
 
 
 def _operands(*natives):
@@ -30,10 +31,10 @@ def where_backward(node, g):
     )
 
 
-def clamp(x, min=None, max=None):
+def clamp(input, min=None, max=None):
     """x held between min and max; either may be left out. Outside, the gradient is 0."""
     low, high = _native(min), _native(max)
-    return record(_core.clamp(x._t, low, high), (x,), clamp_backward, (x._t, low, high))
+    return record(_core.clamp(input, low, high), (input,), clamp_backward, (input._t, low, high))
 
 
 def clamp_backward(node, g):
@@ -45,110 +46,115 @@ def clamp_backward(node, g):
     return _to(g, x)
 
 
-def masked_fill(x, mask, value):
+def masked_fill(input, mask, value):
     """value where mask is True, x elsewhere."""
-    return where(mask, value, x)
+    return where(mask, value, input)
 
 
-def eq(x, other):
+def eq(input, other):
     """x == other."""
-    return wrap(_core.eq(_native(x), _native(other)))
+    return wrap(_core.eq(_native(input), _native(other)))
 
 
-def ne(x, other):
+def ne(input, other):
     """x != other."""
-    return wrap(_core.ne(_native(x), _native(other)))
+    return wrap(_core.ne(_native(input), _native(other)))
 
 
-def lt(x, other):
+def lt(input, other):
     """x < other."""
-    return wrap(_core.lt(_native(x), _native(other)))
+    return wrap(_core.lt(_native(input), _native(other)))
 
 
-def le(x, other):
+def le(input, other):
     """x <= other."""
-    return wrap(_core.le(_native(x), _native(other)))
+    return wrap(_core.le(_native(input), _native(other)))
 
 
-def gt(x, other):
+def gt(input, other):
     """x > other."""
-    return wrap(_core.gt(_native(x), _native(other)))
+    return wrap(_core.gt(_native(input), _native(other)))
 
 
-def ge(x, other):
+def ge(input, other):
     """x >= other."""
-    return wrap(_core.ge(_native(x), _native(other)))
+    return wrap(_core.ge(_native(input), _native(other)))
 
 
-def logical_and(x, other):
+def logical_and(input, other):
     """Whether both are nonzero."""
-    return wrap(_core.logical_and(_native(x), _native(other)))
+    return wrap(_core.logical_and(_native(input), _native(other)))
 
 
-def logical_or(x, other):
+def logical_or(input, other):
     """Whether either is nonzero."""
-    return wrap(_core.logical_or(_native(x), _native(other)))
+    return wrap(_core.logical_or(_native(input), _native(other)))
 
 
-def logical_xor(x, other):
+def logical_xor(input, other):
     """Whether exactly one is nonzero."""
-    return wrap(_core.logical_xor(_native(x), _native(other)))
+    return wrap(_core.logical_xor(_native(input), _native(other)))
 
 
-def logical_not(x):
+def logical_not(input):
     """Whether x is zero."""
-    return wrap(_core.logical_not(x._t))
+    return wrap(_core.logical_not(input))
 
 
-def isnan(x):
+def isnan(input):
     """Whether x is NaN."""
-    return wrap(_core.isnan(x._t))
+    return wrap(_core.isnan(input))
 
 
-def isfinite(x):
+def isfinite(input):
     """Whether x is neither NaN nor infinite."""
-    return wrap(_core.isfinite(x._t))
+    return wrap(_core.isfinite(input))
 
 
-def isclose(x, other, rtol=1e-5, atol=1e-8):
-    """|x - other| <= atol + rtol·|other|."""
-    a, b = _native(x), _native(other)
-    near = _core.le(_core.abs(_core.sub(a, b)), _core.add(_core.mul(_core.abs(b), rtol), atol))
-    return wrap(_core.logical_or(near, _core.eq(a, b)))
+def isclose(input, other, rtol=1e-5, atol=1e-8, equal_nan=False):
+    """|x - other| <= atol + rtol·|other|; infinities are close to themselves only, and so is NaN if equal_nan."""
+    a, b = _native(input), _native(other)
+    distance = _core.abs(_core.sub(a, b))
+    near = _core.le(distance, _core.add(_core.mul(_core.abs(b), rtol), atol))
+    close = _core.logical_or(_core.logical_and(near, _core.isfinite(distance)), _core.eq(a, b))
+    if equal_nan:
+        close = _core.logical_or(close, _core.logical_and(_core.ne(a, a), _core.ne(b, b)))
+    return wrap(close)
 
 
 # ---- Python's & | ^ ~ -----------------------------------------------------------------------------------
 
 
-def _bools(symbol, x, other):
-    for value in (x, other):
+def _bools(symbol, *operands):
+    for value in operands:
         dtype = value._t.dtype if hasattr(value, "_t") else None
         if dtype is not _core.bool and not isinstance(value, bool):
             kind = dtype.name if dtype else type(value).__name__
-            raise TypeError(
-                f"{symbol}: combines bool tensors, got {kind}; compare first, as in (x > 0) {symbol} (x < 1)"
-            )
+            rule, example = "combines bool tensors", f"(x > 0) {symbol} (x < 1)"
+            if len(operands) == 1:
+                rule, example = "takes a bool tensor", f"{symbol}(x > 0)"
+            raise TypeError(f"{symbol}: {rule}, got {kind}; compare first, as in {example}")
 
 
-def bool_and(x, other):
+def bool_and(input, other):
     """x & other for bool tensors; integers raise TypeError, since bitwise operations do not exist."""
-    _bools("&", x, other)
-    return logical_and(x, other)
+    _bools("&", input, other)
+    return logical_and(input, other)
 
 
-def bool_or(x, other):
+def bool_or(input, other):
     """x | other for bool tensors."""
-    _bools("|", x, other)
-    return logical_or(x, other)
+    _bools("|", input, other)
+    return logical_or(input, other)
 
 
-def bool_xor(x, other):
+def bool_xor(input, other):
     """x ^ other for bool tensors."""
-    _bools("^", x, other)
-    return logical_xor(x, other)
+    _bools("^", input, other)
+    return logical_xor(input, other)
 
 
-def bool_not(x):
+def bool_not(input):
     """~x for a bool tensor."""
-    _bools("~", x, True)
-    return logical_not(x)
+    _bools("~", input)
+    return logical_not(input)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule import _core, _validate
-from chainrule.autograd import record
+from chainrule.autograd import _unwrap, record
 from chainrule.ops.view import squeeze, unsqueeze
 
 __all__ = ["conv2d"]
@@ -37,20 +37,19 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         >>> conv2d(ones(1, 1, 4, 4), ones(1, 1, 3, 3), padding=1).shape
         (1, 1, 4, 4)
     """
-    if input._t.ndim == 3:
+    if _unwrap(input).ndim == 3:
         batch = unsqueeze(input, 0)
         return squeeze(conv2d(batch, weight, bias, stride, padding, dilation, groups), 0)
     stride = _validate.pair("conv2d", "stride", stride)
     dilation = _validate.pair("conv2d", "dilation", dilation)
     if isinstance(padding, str):
-        padding = _named_padding(padding, weight._t.shape, stride, dilation)
+        padding = _named_padding(padding, _unwrap(weight).shape, stride, dilation)
     else:
         padding = _validate.pair("conv2d", "padding", padding, 0)
     groups = _validate.integer("conv2d", "groups", groups)
-    x, w, b = input._t, weight._t, None if bias is None else bias._t
     params = (stride, padding, dilation, groups)
-    native = _core.conv2d(x, w, b, params)
-    return record(native, (input, weight, bias), conv2d_backward, (x, w), params)
+    native = _core.conv2d(input, weight, bias, params)
+    return record(native, (input, weight, bias), conv2d_backward, (input._t, weight._t), params)
 
 
 def conv2d_backward(node, g):

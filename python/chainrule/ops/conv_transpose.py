@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule import _core, _validate
-from chainrule.autograd import record
+from chainrule.autograd import _unwrap, record
 from chainrule.ops.view import squeeze, unsqueeze
 
 __all__ = ["conv_transpose2d"]
@@ -36,7 +36,7 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
         >>> conv_transpose2d(ones(1, 8, 4, 4), ones(8, 3, 2, 2), stride=2).shape
         (1, 3, 8, 8)
     """
-    if input._t.ndim == 3:
+    if _unwrap(input).ndim == 3:
         batch = unsqueeze(input, 0)
         more = (stride, padding, output_padding, groups, dilation)
         return squeeze(conv_transpose2d(batch, weight, bias, *more), 0)
@@ -48,9 +48,8 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
         _validate.pair(op, "dilation", dilation),
         _validate.integer(op, "groups", groups),
     )
-    x, w, b = input._t, weight._t, None if bias is None else bias._t
-    native = _core.conv_transpose2d(x, w, b, params)
-    return record(native, (input, weight, bias), conv_transpose2d_backward, (x, w), params)
+    native = _core.conv_transpose2d(input, weight, bias, params)
+    return record(native, (input, weight, bias), conv_transpose2d_backward, (input._t, weight._t), params)
 
 
 def conv_transpose2d_backward(node, g):

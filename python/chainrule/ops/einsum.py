@@ -6,7 +6,7 @@ import re
 from math import prod
 
 from chainrule import _core
-from chainrule.autograd import record
+from chainrule.autograd import _unwrap, record
 from chainrule.ops.elementwise import mul
 from chainrule.ops.matmul import matmul
 from chainrule.ops.view import permute, reshape, slice_dim
@@ -31,7 +31,9 @@ def einsum(equation, *operands):
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    terms, result = _parse(equation, [x._t.ndim for x in operands])
+    if not isinstance(equation, str):
+        raise TypeError(f"einsum: the equation must be a string, got {type(equation).__name__}")
+    terms, result = _parse(equation, [_unwrap(x).ndim for x in operands])
     sizes = _sizes(equation, terms, operands)
     pending = [_simplify(x, term, sizes) for x, term in zip(operands, terms, strict=True)]
     x, labels = pending.pop(0)
@@ -140,7 +142,7 @@ def _sum_out(x, labels, used):
     dims = tuple(i for i, s in enumerate(labels) if s not in used)
     if not dims:
         return x, labels
-    out = record(_core.sum(x._t, dims, False), (x,), einsum_sum_backward, params=(x._t.shape, dims))
+    out = record(_core.sum(x, dims, False), (x,), einsum_sum_backward, params=(x._t.shape, dims))
     return out, [s for s in labels if s in used]
 
 

@@ -8,7 +8,7 @@ broadcast and casts it back to what x was before promotion.
 from __future__ import annotations
 
 from chainrule import _core
-from chainrule.autograd import record, wrap
+from chainrule.autograd import _unwrap, record, wrap
 
 _to = _core.sum_to_like
 # What add and sub must undo: None when nothing was broadcast or promoted, else each operand's (shape, dtype).
@@ -27,7 +27,7 @@ def _undo(g, mixed, i):
 # ---- arithmetic -----------------------------------------------------------------------------------------
 
 
-def add(x, other, *, alpha=1):
+def add(input, other, *, alpha=1):
     """x + alpha · other.
 
     Example:
@@ -36,7 +36,7 @@ def add(x, other, *, alpha=1):
     """
     if alpha != 1:
         other = mul(other, alpha)
-    return record(_core.add(x, other), (x, other), add_backward, (), _mixed(x, other))
+    return record(_core.add(input, other), (input, other), add_backward, (), _mixed(input, other))
 
 
 def add_backward(node, g):
@@ -46,11 +46,11 @@ def add_backward(node, g):
     )
 
 
-def sub(x, other, *, alpha=1):
+def sub(input, other, *, alpha=1):
     """x - alpha · other."""
     if alpha != 1:
         other = mul(other, alpha)
-    return record(_core.sub(x, other), (x, other), sub_backward, (), _mixed(x, other))
+    return record(_core.sub(input, other), (input, other), sub_backward, (), _mixed(input, other))
 
 
 def sub_backward(node, g):
@@ -60,16 +60,16 @@ def sub_backward(node, g):
     )
 
 
-def rsub(x, other):
+def rsub(input, other):
     """other - x."""
-    return sub(other, x)
+    return sub(other, input)
 
 
-def mul(x, other):
+def mul(input, other):
     """x · other."""
-    a, b = _native(x), _native(other)
+    a, b = _native(input), _native(other)
     # Against a number x's values are not needed: x may change before backward.
-    return record(_core.mul(a, b), (x, other), mul_backward, (None if b is other else a, b))
+    return record(_core.mul(a, b), (input, other), mul_backward, (None if b is other else a, b))
 
 
 def mul_backward(node, g):
@@ -82,17 +82,26 @@ def mul_backward(node, g):
     )
 
 
-def div(x, other, *, rounding_mode=None):
-    """x / other; rounding_mode may be 'floor' or 'trunc'. Integers give float32."""
+def div(input, other, *, rounding_mode=None):
+    """x / other; rounding_mode may be 'floor' or 'trunc'. Without one integers give float32."""
     if rounding_mode == "floor":
-        return floor_divide(x, other)
+        return floor_divide(input, other)
     if rounding_mode == "trunc":
-        quotient = wrap(_core.div(_native(x), _native(other)))
-        return mul(sign(quotient), floor(abs(quotient)))
+        return wrap(_truncated(_native(input), _native(other)))
     if rounding_mode is not None:
         raise ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}")
-    a, b = _native(x), _native(other)
-    return record(_core.div(a, b), (x, other), div_backward, (a, b))
+    a, b = _native(input), _native(other)
+    return record(_core.div(a, b), (input, other), div_backward, (a, b))
+
+
+def _truncated(a, b):
+    """a / b, rounded towards zero. Integers stay integers, and exact."""
+    floored = _core.floor_divide(a, b)
+    if floored.dtype.is_floating_point:
+        quotient = _core.div(a, b)
+        return _core.mul(_core.sign(quotient), _core.floor(_core.abs(quotient)))
+    rounded = _core.logical_and(_core.lt(floored, 0), _core.ne(_core.remainder(a, b), 0))
+    return _core.add(floored, rounded)
 
 
 def div_backward(node, g):
@@ -104,20 +113,20 @@ def div_backward(node, g):
     )
 
 
-def rdiv(x, other):
+def rdiv(input, other):
     """other / x."""
-    return div(other, x)
+    return div(other, input)
 
 
-def floor_divide(x, other):
+def floor_divide(input, other):
     """x / other, rounded towards minus infinity; without a gradient."""
-    return wrap(_core.floor_divide(_native(x), _native(other)))
+    return wrap(_core.floor_divide(_native(input), _native(other)))
 
 
-def remainder(x, other):
+def remainder(input, other):
     """x - floor(x / other) · other: the sign is other's, as in Python."""
-    a, b = _native(x), _native(other)
-    return record(_core.remainder(a, b), (x, other), remainder_backward, (a, b))
+    a, b = _native(input), _native(other)
+    return record(_core.remainder(a, b), (input, other), remainder_backward, (a, b))
 
 
 def remainder_backward(node, g):
@@ -129,52 +138,52 @@ def remainder_backward(node, g):
     )
 
 
-def pow(x, exponent):
+def pow(input, exponent):
     """x to the power of exponent."""
-    a, b = _native(x), _native(exponent)
+    a, b = _native(input), _native(exponent)
     out = _core.pow(a, b)
-    return record(out, (x, exponent), pow_backward, (a, b, out))
+    return record(out, (input, exponent), pow_backward, (a, b, out))
 
 
 def pow_backward(node, g):
     a, b, y = node.saved
     ga = gb = None
     if node.parents[0] is not None:
-        # d/dx x^b = b·x^(b-1), and 0 where b is 0, also at x = 0.
-        slope = _core.mul(b, _core.pow(a, _core.sub(b, 1)))
-        if isinstance(b, _core.Tensor):
-            slope = _core.where(_core.eq(b, 0), 0.0, slope)
-        elif b == 0:
-            slope = _core.mul(y, 0.0)
-        ga = _to(_core.mul(g, slope), a)
+        ga = _to(_core.mul(g, _slope_in_base(a, b, y)), a)
     if node.parents[1] is not None:
         # d/db x^b = x^b·log x, and 0 where x is 0 and b is not negative.
-        logs = _core.log(a) if isinstance(a, _core.Tensor) else _core.log(_core.full((), a, y.dtype))
-        steep = _core.mul(y, logs)
-        flat = _core.logical_and(_core.eq(y, 0), _core.ge(b, 0))
-        gb = _to(_core.mul(g, _core.where(flat, 0.0, steep)), b)
+        base = a if isinstance(a, _core.Tensor) else _core.full((), a, y.dtype)
+        flat = _core.logical_and(_core.eq(base, 0), _core.ge(b, 0))
+        gb = _to(_core.mul(g, _core.where(flat, 0.0, _core.mul(y, _core.log(base)))), b)
     return ga, gb
 
 
-def rpow(x, base):
+def _slope_in_base(a, b, y):
+    """d/dx x^b = b·x^(b-1), and 0 where b is 0, also at x = 0."""
+    if isinstance(b, _core.Tensor):
+        return _core.where(_core.eq(b, 0), 0.0, _core.mul(b, _core.pow(a, _core.sub(b, 1))))
+    return _core.mul(y, 0.0) if b == 0 else _core.mul(_core.pow(a, b - 1), b)
+
+
+def rpow(input, base):
     """base to the power of x."""
-    return pow(base, x)
+    return pow(base, input)
 
 
-def minimum(x, other):
+def minimum(input, other):
     """The smaller of the two; NaN when either is. Where they are equal each gets half of the gradient."""
-    a, b = _native(x), _native(other)
-    return record(_core.minimum(a, b), (x, other), minimum_backward, (a, b))
+    a, b = _native(input), _native(other)
+    return record(_core.minimum(a, b), (input, other), minimum_backward, (a, b))
 
 
 def minimum_backward(node, g):
     return _choose(node, g, _core.lt)
 
 
-def maximum(x, other):
+def maximum(input, other):
     """The larger of the two; NaN when either is. Where they are equal each gets half of the gradient."""
-    a, b = _native(x), _native(other)
-    return record(_core.maximum(a, b), (x, other), maximum_backward, (a, b))
+    a, b = _native(input), _native(other)
+    return record(_core.maximum(a, b), (input, other), maximum_backward, (a, b))
 
 
 def maximum_backward(node, g):
@@ -197,66 +206,66 @@ def _choose(node, g, wins):
 # ---- functions of one tensor ----------------------------------------------------------------------------
 
 
-def neg(x):
+def neg(input):
     """-x."""
-    return record(_core.neg(x._t), (x,), neg_backward)
+    return record(_core.neg(input), (input,), neg_backward)
 
 
 def neg_backward(node, g):
     return _core.neg(g)
 
 
-def abs(x):
+def abs(input):
     """|x|; the gradient at 0 is 0."""
-    return record(_core.abs(x._t), (x,), abs_backward, (x._t,))
+    return record(_core.abs(input), (input,), abs_backward, (input._t,))
 
 
 def abs_backward(node, g):
     return _core.abs_grad(g, node.saved[0])
 
 
-def sign(x):
+def sign(input):
     """-1, 0 or 1; NaN stays NaN. The gradient is 0."""
-    return record(_core.sign(x._t), (x,), flat_backward)
+    return record(_core.sign(input), (input,), flat_backward)
 
 
-def floor(x):
+def floor(input):
     """The largest whole number not above x. The gradient is 0."""
-    return record(_core.floor(x._t), (x,), flat_backward)
+    return record(_core.floor(input), (input,), flat_backward)
 
 
-def round(x):
+def round(input):
     """The nearest whole number, ties to even. The gradient is 0."""
-    return record(_core.round(x._t), (x,), flat_backward)
+    return record(_core.round(input), (input,), flat_backward)
 
 
 def flat_backward(node, g):
     return _core.mul(g, 0.0)
 
 
-def square(x):
+def square(input):
     """x²."""
-    return record(_core.square(x._t), (x,), square_backward, (x._t,))
+    return record(_core.square(input), (input,), square_backward, (input._t,))
 
 
 def square_backward(node, g):
     return _core.mul(g, _core.mul(node.saved[0], 2.0))
 
 
-def sqrt(x):
+def sqrt(input):
     """The square root; NaN below 0."""
-    y = _core.sqrt(x._t)
-    return record(y, (x,), sqrt_backward, (y,))
+    y = _core.sqrt(input)
+    return record(y, (input,), sqrt_backward, (y,))
 
 
 def sqrt_backward(node, g):
     return _core.div(g, _core.mul(node.saved[0], 2.0))
 
 
-def rsqrt(x):
+def rsqrt(input):
     """1 / √x."""
-    y = _core.rsqrt(x._t)
-    return record(y, (x,), rsqrt_backward, (y,))
+    y = _core.rsqrt(input)
+    return record(y, (input,), rsqrt_backward, (y,))
 
 
 def rsqrt_backward(node, g):
@@ -264,48 +273,48 @@ def rsqrt_backward(node, g):
     return _core.mul(g, _core.mul(_core.mul(_core.square(y), y), -0.5))
 
 
-def reciprocal(x):
+def reciprocal(input):
     """1 / x."""
-    y = _core.reciprocal(x._t)
-    return record(y, (x,), reciprocal_backward, (y,))
+    y = _core.reciprocal(input)
+    return record(y, (input,), reciprocal_backward, (y,))
 
 
 def reciprocal_backward(node, g):
     return _core.neg(_core.mul(g, _core.square(node.saved[0])))
 
 
-def exp(x):
+def exp(input):
     """e to the power of x."""
-    y = _core.exp(x._t)
-    return record(y, (x,), exp_backward, (y,))
+    y = _core.exp(input)
+    return record(y, (input,), exp_backward, (y,))
 
 
 def exp_backward(node, g):
     return _core.mul(g, node.saved[0])
 
 
-def expm1(x):
+def expm1(input):
     """exp(x) - 1, exact near 0."""
-    y = _core.expm1(x._t)
-    return record(y, (x,), expm1_backward, (y,))
+    y = _core.expm1(input)
+    return record(y, (input,), expm1_backward, (y,))
 
 
 def expm1_backward(node, g):
     return _core.mul(g, _core.add(node.saved[0], 1.0))
 
 
-def log(x):
+def log(input):
     """The natural logarithm; -inf at 0, NaN below."""
-    return record(_core.log(x._t), (x,), log_backward, (x._t,))
+    return record(_core.log(input), (input,), log_backward, (input._t,))
 
 
 def log_backward(node, g):
     return _core.div(g, node.saved[0])
 
 
-def log1p(x):
+def log1p(input):
     """log(1 + x), exact near 0."""
-    return record(_core.log1p(x._t), (x,), log1p_backward, (x._t,))
+    return record(_core.log1p(input), (input,), log1p_backward, (input._t,))
 
 
 def log1p_backward(node, g):
@@ -315,9 +324,9 @@ def log1p_backward(node, g):
 _TWO_OVER_ROOT_PI = 1.1283791670955126
 
 
-def erf(x):
+def erf(input):
     """The error function, 2/√π · ∫₀ˣ exp(-t²) dt."""
-    return record(_core.erf(x._t), (x,), erf_backward, (x._t,))
+    return record(_core.erf(input), (input,), erf_backward, (input._t,))
 
 
 def erf_backward(node, g):
@@ -328,34 +337,34 @@ def erf_backward(node, g):
 # ---- activations ----------------------------------------------------------------------------------------
 
 
-def relu(x, inplace=False):
+def relu(input, inplace=False):
     """max(x, 0); the gradient at 0 is 0."""
     if inplace:
         from chainrule.ops.inplace import relu_
 
-        return relu_(x)
-    y = _core.relu(x._t)
-    return record(y, (x,), relu_backward, (y,))
+        return relu_(input)
+    y = _core.relu(input)
+    return record(y, (input,), relu_backward, (y,))
 
 
 def relu_backward(node, g):
     return _core.relu_grad(g, node.saved[0])
 
 
-def sigmoid(x):
+def sigmoid(input):
     """1 / (1 + exp(-x))."""
-    y = _core.sigmoid(x._t)
-    return record(y, (x,), sigmoid_backward, (y,))
+    y = _core.sigmoid(input)
+    return record(y, (input,), sigmoid_backward, (y,))
 
 
 def sigmoid_backward(node, g):
     return _core.sigmoid_grad(g, node.saved[0])
 
 
-def tanh(x):
+def tanh(input):
     """The hyperbolic tangent."""
-    y = _core.tanh(x._t)
-    return record(y, (x,), tanh_backward, (y,))
+    y = _core.tanh(input)
+    return record(y, (input,), tanh_backward, (y,))
 
 
 def tanh_backward(node, g):
@@ -365,27 +374,27 @@ def tanh_backward(node, g):
 # ---- copies and casts -----------------------------------------------------------------------------------
 
 
-def clone(x):
+def clone(input):
     """A contiguous copy with a gradient that flows back unchanged."""
-    return record(_core.clone(x._t), (x,), identity_backward)
+    return record(_core.clone(input), (input,), identity_backward)
 
 
-def contiguous(x):
+def contiguous(input):
     """x itself when its memory is contiguous, otherwise a copy."""
-    return x if x._t.is_contiguous() else clone(x)
+    return input if _unwrap(input).is_contiguous() else clone(input)
 
 
 def identity_backward(node, g):
     return g
 
 
-def cast(x, dtype):
+def cast(input, dtype):
     """x in another dtype; x itself when it has it already."""
-    if x._t.dtype is dtype:
-        return x
-    if not dtype.is_floating_point:
-        return wrap(_core.cast(x._t, dtype))
-    return record(_core.cast(x._t, dtype), (x,), cast_backward, params=x._t.dtype)
+    held = _unwrap(input).dtype
+    if held is dtype:
+        return input
+    native = _core.cast(input, dtype)
+    return record(native, (input,), cast_backward, params=held) if dtype.is_floating_point else wrap(native)
 
 
 def cast_backward(node, g):

@@ -11,7 +11,7 @@ import operator
 import numpy as np
 
 from chainrule import _core
-from chainrule.autograd import record, record_, wrap
+from chainrule.autograd import _unwrap, record, record_, wrap
 from chainrule.ops.view import expand, select_backward, slice_backward
 
 __all__ = [
@@ -29,29 +29,29 @@ _ALL = slice(None)
 # ---- keys -------------------------------------------------------------------------------------------------
 
 
-def getitem(x, key):
+def getitem(input, key):
     """x[key] as in PyTorch: a view for ints, slices, None and ...; a copy once a tensor, list or mask occurs.
 
     Slices may have negative steps. Negative indices count from the end; an index out of range is an IndexError.
     """
-    native = x._t
+    native = _unwrap(input)
     kind = type(key)
     if kind is int:
-        return record(_select(native, 0, key), (x,), select_backward, params=(native.shape, 0, key))
+        return record(_select(native, 0, key), (input,), select_backward, params=(native.shape, 0, key))
     if kind is slice and native.ndim:
         shape = native.shape
         where = (0, *key.indices(shape[0]))
-        return record(_slice(native, *where), (x,), slice_backward, params=(shape, *where))
+        return record(_slice(native, *where), (input,), slice_backward, params=(shape, *where))
     if kind is tuple and (basic := _basic(native, key)) is not None:
         view, steps = basic
-        return record(view, (x,), getitem_backward, params=(native.shape, steps))
+        return record(view, (input,), getitem_backward, params=(native.shape, steps))
     steps, dim, indices = _parse(native.shape, key)
     view = _view(native, steps)
     if not indices:
         view = view.alias() if view is native else view
-        return record(view, (x,), getitem_backward, params=(native.shape, steps))
+        return record(view, (input,), getitem_backward, params=(native.shape, steps))
     out = _core.index(view, dim, indices)
-    return record(out, (x,), index_backward, tuple(indices), (native.shape, steps, dim))
+    return record(out, (input,), index_backward, tuple(indices), (native.shape, steps, dim))
 
 
 def getitem_backward(node, g):
@@ -68,21 +68,21 @@ def index_backward(node, g):
     return out
 
 
-def setitem(x, key, value):
+def setitem(input, key, value):
     """x[key] = value, in place; value is cast and broadcast to x[key]."""
-    native = x._t
+    native = _unwrap(input)
     if isinstance(value, (list, tuple, np.ndarray, np.generic)):
-        value = type(x)(value, dtype=native.dtype)
+        value = type(input)(value, dtype=native.dtype)
     if _is_mask(key) and not hasattr(value, "_t"):
-        _fill_where(x, key, value)
+        _fill_where(input, key, value)
         return
     steps, dim, indices = _parse(native.shape, key)
     source = getattr(value, "_t", value)
     meta = (source.shape, source.dtype) if hasattr(value, "_t") else None
     record_(
-        x,
+        input,
         lambda: _write(native, steps, dim, indices, source),
-        (x, value),
+        (input, value),
         setitem_backward,
         lambda: tuple(indices),
         (steps, dim, meta),
@@ -128,7 +128,7 @@ def _fill_where(x, mask, value):
     m = _core.reshape(m, m.shape + (1,) * (x._t.ndim - m.ndim))
     record_(
         x,
-        lambda: _core.copy_(x._t, _core.where(m, value, x._t)),
+        lambda: _core.copy_(x, _core.where(m, value, x._t)),
         (x,),
         masked_fill_backward,
         lambda: (m,),
@@ -160,7 +160,11 @@ def _basic(native, key):
             dim += 1
         else:
             return None
-        view = step[0](view, *step[1:])
+        try:
+            view = step[0](view, *step[1:])
+        except IndexError:
+            _parse(native.shape, key)  # says it in terms of x
+            raise
         steps.append(step)
     return (view, steps) if steps else None
 
@@ -183,9 +187,14 @@ def _parse(shape, key):
     if dots:
         items[dots[0] : dots[0] + 1] = [_ALL] * (len(shape) - used)
     sizes = list(shape)  # of the view so far
-    steps, tensors, dim = [], [], 0
+    steps, tensors, dim, own = [], [], 0, 0  # dim: a dimension of the view, own: one of x
     for item in items:
+        width = _dimensions(item)
         if isinstance(item, int):
+            if not -sizes[dim] <= item < sizes[dim]:
+                raise IndexError(
+                    f"index {item} is out of range for dimension {own} of size {sizes[dim]} (shape {list(shape)})"
+                )
             steps.append((_select, dim, item))
             del sizes[dim]
         elif isinstance(item, slice):
@@ -211,6 +220,7 @@ def _parse(shape, key):
         else:
             tensors.append((dim, item))
             dim += 1
+        own += width
     if not tensors:
         return steps, 0, []
     return _bring_together(steps, tensors, len(sizes))
@@ -282,7 +292,7 @@ def index_put_(x, indices, values, accumulate=False):
     if not accumulate:
         setitem(x, tuple(indices), values)
         return x
-    native, source = x._t, values._t
+    native, source = _unwrap(x), _unwrap(values)
     steps, dim, found = _parse(native.shape, tuple(indices))
     meta = (source.shape, source.dtype)
     return record_(
@@ -302,16 +312,19 @@ def index_put_backward(node, g):
     return g, _core.sum_to(_core.index(_view(g, steps), dim, list(node.saved)), *meta)
 
 
-def masked_select(x, mask):
+def masked_select(input, mask):
     """The elements of x where mask is True, as one row; the two broadcast against each other."""
-    shape = np.broadcast_shapes(x.shape, mask.shape)
-    x = x if x.shape == shape else expand(x, shape)
-    return getitem(x, mask if mask.shape == shape else expand(mask, shape))
+    shapes = _unwrap(input).shape, _unwrap(mask).shape
+    common = np.broadcast_shapes(*shapes)
+    input, mask = (
+        x if shape == common else expand(x, common) for x, shape in zip((input, mask), shapes, strict=True)
+    )
+    return getitem(input, mask)
 
 
-def nonzero(x, as_tuple=False):
+def nonzero(input, as_tuple=False):
     """The coordinates of nonzero elements in row-major order: (found, rank), or one row per dimension."""
-    found = _core.nonzero(x._t)
+    found = _core.nonzero(input)
     if as_tuple:
-        return tuple(wrap(_select(found, 0, d)) for d in range(x.ndim))
+        return tuple(wrap(_select(found, 0, d)) for d in range(input.ndim))
     return wrap(_core.contiguous(_core.transpose(found, 0, 1)))

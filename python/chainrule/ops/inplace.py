@@ -4,7 +4,7 @@ gradients right are in `autograd.record_`."""
 from __future__ import annotations
 
 from chainrule import _core
-from chainrule.autograd import record_, wrap
+from chainrule.autograd import _unwrap, record_, wrap
 from chainrule.ops.compare import _operands, clamp, masked_fill
 from chainrule.ops.elementwise import (
     _mixed,
@@ -26,29 +26,29 @@ from chainrule.ops.elementwise import (
 )
 
 
-def _save_result(x):
-    """For rules in terms of the result: save it after it has been written."""
-    if not x.is_leaf:
-        x._node.save((x._t,))
+def _operands_before(a, b):
+    """What a rule reads of x and an operand: copies of all that the write to x changes, or may change."""
+    shared = isinstance(b, _core.Tensor) and _core.overlaps(a, b)
+    return _core.clone(a), _core.clone(b) if shared else b
 
 
 def mul_(x, other):
     """x *= other, in place."""
-    a, b = x._t, _native(other)
-    return record_(x, lambda: _core.mul(a, b, a), (x, other), mul_backward, lambda: (_core.clone(a), b))
+    a, b = _unwrap(x), _native(other)
+    return record_(x, lambda: _core.mul(a, b, a), (x, other), mul_backward, lambda: _operands_before(a, b))
 
 
 def div_(x, other):
     """x /= other, in place."""
-    a, b = x._t, _native(other)
-    return record_(x, lambda: _core.div(a, b, a), (x, other), div_backward, lambda: (_core.clone(a), b))
+    a, b = _unwrap(x), _native(other)
+    return record_(x, lambda: _core.div(a, b, a), (x, other), div_backward, lambda: _operands_before(a, b))
 
 
 def add_(x, other, *, alpha=1):
     """x += alpha · other, in place."""
     if alpha != 1:
         other = mul(other, alpha) if hasattr(other, "_t") else other * alpha
-    a, b = x._t, _native(other)
+    a, b = _unwrap(x), _native(other)
     return record_(x, lambda: _core.add(a, b, a), (x, other), add_backward, params=_mixed(a, b))
 
 
@@ -56,51 +56,55 @@ def sub_(x, other, *, alpha=1):
     """x -= alpha · other, in place."""
     if alpha != 1:
         other = mul(other, alpha) if hasattr(other, "_t") else other * alpha
-    a, b = x._t, _native(other)
+    a, b = _unwrap(x), _native(other)
     return record_(x, lambda: _core.sub(a, b, a), (x, other), sub_backward, params=_mixed(a, b))
 
 
 def pow_(x, exponent):
     """x **= exponent, in place."""
-    return _replace(x, pow(_detached_copy(x), exponent))
+    return _replace(x, pow(_detached_copy(x), _apart(x, exponent)))
 
 
 def clamp_(x, min=None, max=None):
     """clamp in place."""
-    return _replace(x, clamp(_detached_copy(x), min, max))
+    return _replace(x, clamp(_detached_copy(x), _apart(x, min), _apart(x, max)))
 
 
 def neg_(x):
     """-x in place."""
-    return record_(x, lambda: _core.neg(x._t, x._t), (x,), neg_backward)
+    t = _unwrap(x)
+    return record_(x, lambda: _core.neg(t, t), (x,), neg_backward)
 
 
 def exp_(x):
     """exp in place."""
-    record_(x, lambda: _core.exp(x._t, x._t), (x,), exp_backward)
-    _save_result(x)
-    return x
+    return _apply(x, _core.exp, exp_backward)
 
 
 def sigmoid_(x):
     """sigmoid in place."""
-    record_(x, lambda: _core.sigmoid(x._t, x._t), (x,), sigmoid_backward)
-    _save_result(x)
-    return x
+    return _apply(x, _core.sigmoid, sigmoid_backward)
 
 
 def tanh_(x):
     """tanh in place."""
-    record_(x, lambda: _core.tanh(x._t, x._t), (x,), tanh_backward)
-    _save_result(x)
-    return x
+    return _apply(x, _core.tanh, tanh_backward)
 
 
 def sqrt_(x):
     """sqrt in place."""
-    record_(x, lambda: _core.sqrt(x._t, x._t), (x,), sqrt_backward)
-    _save_result(x)
-    return x
+    return _apply(x, _core.sqrt, sqrt_backward)
+
+
+def relu_(input):
+    """relu in place."""
+    return _apply(input, _core.relu, relu_backward)
+
+
+def _apply(x, op, rule):
+    """A function with a rule in terms of its result."""
+    t = _unwrap(x)
+    return record_(x, lambda: op(t, t), (x,), rule, save_result=True)
 
 
 def masked_fill_(x, mask, value):
@@ -110,21 +114,27 @@ def masked_fill_(x, mask, value):
 
 def _detached_copy(x):
     """x's value and history in memory of its own."""
-    copy = wrap(_core.clone(x._t))
+    copy = wrap(_core.clone(x))
     copy._node = x._node
     return copy
 
 
+def _apart(x, other):
+    """An operand in memory that the write to x leaves alone."""
+    shared = hasattr(other, "_t") and _core.overlaps(x, other)
+    return _detached_copy(other) if shared else other
+
+
 def _replace(x, result):
     """Writes a result into x, which takes over its history."""
-    record_(x, lambda: _core.copy_(x._t, result._t), (result,), identity_backward)
+    record_(x, lambda: _core.copy_(x, result._t), (result,), identity_backward)
     return x
 
 
-def copy_(x, source):
-    """Writes source, broadcast and cast, into x."""
-    s = source._t
-    return record_(x, lambda: _core.copy_(x._t, s), (x, source), copy__backward, params=_operands(x._t, s))
+def copy_(x, src):
+    """Writes src, broadcast and cast, into x."""
+    t, s = _unwrap(x), _unwrap(src)
+    return record_(x, lambda: _core.copy_(t, s), (x, src), copy__backward, params=_operands(t, s))
 
 
 def copy__backward(node, g):
@@ -136,7 +146,8 @@ def copy__backward(node, g):
 
 def fill_(x, value):
     """Writes one number everywhere; the gradient stops here."""
-    return record_(x, lambda: _core.fill_(x._t, _native(value)), (x,), fill__backward)
+    t = _unwrap(x)
+    return record_(x, lambda: _core.fill_(t, value), (x,), fill__backward)
 
 
 def fill__backward(node, g):
@@ -146,10 +157,3 @@ def fill__backward(node, g):
 def zero_(x):
     """Writes zeros everywhere."""
     return fill_(x, 0)
-
-
-def relu_(x):
-    """relu in place."""
-    record_(x, lambda: _core.relu(x._t, x._t), (x,), relu_backward)
-    _save_result(x)
-    return x

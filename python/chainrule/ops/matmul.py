@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 
 from chainrule import _core
-from chainrule.autograd import record
+from chainrule.autograd import _unwrap, record
 from chainrule.ops.elementwise import mul
 from chainrule.ops.view import unsqueeze
 
@@ -26,8 +26,9 @@ def _rows(x):
 
 
 def _expect(op, x, rank, name):
-    if x._t.ndim != rank:
-        raise ValueError(f"{op}: {name} must have {rank} dimensions, got shape {list(x._t.shape)}")
+    shape = _unwrap(x).shape
+    if len(shape) != rank:
+        raise ValueError(f"{op}: {name} must have {rank} dimensions, got shape {list(shape)}")
 
 
 def matmul(input, other):
@@ -43,8 +44,8 @@ def matmul(input, other):
         >>> matmul(ones(2, 3), ones(3)).shape
         (2,)
     """
-    a, b = input._t, other._t
-    return record(_core.matmul(a, b), (input, other), matmul_backward, (a, b))
+    native = _core.matmul(input, other)
+    return record(native, (input, other), matmul_backward, (input._t, other._t))
 
 
 def matmul_backward(node, g):
@@ -105,7 +106,7 @@ def dot(input, tensor):
         >>> dot(tensor([1.0, 2.0]), tensor([3.0, 4.0]))
         tensor(11.)
     """
-    a, b = input._t.shape, tensor._t.shape
+    a, b = _unwrap(input).shape, _unwrap(tensor).shape
     if len(a) != 1 or len(b) != 1 or a != b:
         hint = "; use frobenius() for the sum of elementwise products" if a == b else ""
         raise ValueError(f"dot: expects two 1-D tensors of one length, got {list(a)} and {list(b)}{hint}")
@@ -120,7 +121,7 @@ def frobenius(input, other):
         >>> frobenius(a, a)
         tensor(30.)
     """
-    a, b = input._t, other._t
+    a, b = _unwrap(input), _unwrap(other)
     if a.shape != b.shape:
         raise ValueError(f"frobenius: shapes must be equal, got {list(a.shape)} and {list(b.shape)}")
     flat = (prod(a.shape),)
@@ -154,8 +155,8 @@ def linear(input, weight, bias=None, activation=None):
         >>> linear(ones(5, 3), ones(2, 3)).shape
         (5, 2)
     """
+    y = _core.linear(input, weight, bias, activation)
     x, w = input._t, weight._t
-    y = _core.linear(x, w, None if bias is None else bias._t, activation)
     saved = (x, w) if activation is None else (x, w, y)
     return record(y, (input, weight, bias), linear_backward, saved)
 
@@ -181,7 +182,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
         >>> cosine_similarity(tensor([[1.0, 0.0]]), tensor([[1.0, 1.0]]))
         tensor([0.7071])
     """
-    a, b = x1._t, x2._t
+    a, b = _unwrap(x1), _unwrap(x2)
     if not (a.dtype.is_floating_point and b.dtype.is_floating_point):
         raise TypeError(f"cosine_similarity: expects floating tensors, got {a.dtype.name} and {b.dtype.name}")
     rank = max(a.ndim, b.ndim)

@@ -9,7 +9,7 @@ the ceiling, but no window starts in the padding behind the input. Sizes are an 
 from __future__ import annotations
 
 from chainrule import _core, _validate
-from chainrule.autograd import record, wrap
+from chainrule.autograd import _unwrap, record, wrap
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -35,7 +35,7 @@ def _window(op, kernel_size, stride, padding):
 
 
 def _wanted(x):
-    return x._node is not None and _core.grad_enabled()
+    return getattr(x, "_node", None) is not None and _core.grad_enabled()
 
 
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
@@ -78,11 +78,10 @@ def min_pool2d_backward(node, g):
 
 def _select(op, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
     name, forward, rule = op
-    x = input._t
     window = (*_window(name, kernel_size, stride, padding), _pair(name, "dilation", dilation))
-    y, offsets = forward(x, window, bool(ceil_mode), return_indices or _wanted(input))
+    y, offsets = forward(input, window, bool(ceil_mode), return_indices or _wanted(input))
     saved = () if offsets is None else (offsets,)
-    out = record(y, (input,), rule, saved, (x.shape, window))
+    out = record(y, (input,), rule, saved, (input._t.shape, window))
     return (out, wrap(_core.pool_indices(offsets))) if return_indices else out
 
 
@@ -115,10 +114,10 @@ def avg_pool2d(
     """
     if divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be zero, got 0")
-    x = input._t
     window = _window("avg_pool2d", kernel_size, stride, padding)
     params = (*window, bool(ceil_mode), bool(count_include_pad), divisor_override or 0)
-    return record(_core.avg_pool2d(x, params), (input,), avg_pool2d_backward, params=(x.shape, params))
+    y = _core.avg_pool2d(input, params)
+    return record(y, (input,), avg_pool2d_backward, params=(input._t.shape, params))
 
 
 def avg_pool2d_backward(node, g):
@@ -126,13 +125,13 @@ def avg_pool2d_backward(node, g):
     return (_core.avg_pool2d_grad(g, shape, params),)
 
 
-def _output_size(op, input, size):
+def _output_size(op, x, size):
     """None keeps the input's size."""
     if size is not None and not isinstance(size, int):
         size = tuple(
-            own if wanted is None else wanted for own, wanted in zip(input._t.shape[-2:], size, strict=True)
+            own if wanted is None else wanted for own, wanted in zip(x.shape[-2:], size, strict=True)
         )
-    return tuple(input._t.shape[-2:]) if size is None else _pair(op, "output_size", size)
+    return tuple(x.shape[-2:]) if size is None else _pair(op, "output_size", size)
 
 
 def adaptive_avg_pool2d(input, output_size):
@@ -145,8 +144,8 @@ def adaptive_avg_pool2d(input, output_size):
         >>> adaptive_avg_pool2d(randn(2, 8, 7, 5), 1).shape
         (2, 8, 1, 1)
     """
-    x = input._t
-    size = _output_size("adaptive_avg_pool2d", input, output_size)
+    x = _unwrap(input)
+    size = _output_size("adaptive_avg_pool2d", x, output_size)
     y = _core.adaptive_avg_pool2d(x, size)
     return record(y, (input,), adaptive_avg_pool2d_backward, params=x.shape)
 
@@ -160,8 +159,8 @@ _NO_WINDOW = ((0, 0), (0, 0), (0, 0), (0, 0))
 
 def adaptive_max_pool2d(input, output_size, return_indices=False):
     """The largest value of as many windows as wanted; windows as adaptive_avg_pool2d."""
-    x = input._t
-    size = _output_size("adaptive_max_pool2d", input, output_size)
+    x = _unwrap(input)
+    size = _output_size("adaptive_max_pool2d", x, output_size)
     y, offsets = _core.adaptive_max_pool2d(x, size, return_indices or _wanted(input))
     saved = () if offsets is None else (offsets,)
     out = record(y, (input,), adaptive_max_pool2d_backward, saved, (x.shape, _NO_WINDOW))

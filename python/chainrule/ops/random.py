@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from chainrule import _core
-from chainrule.autograd import record, record_, wrap
+from chainrule.autograd import _unwrap, record, record_, wrap
 from chainrule.generator import default_generator, native
 
 __all__ = ["bernoulli", "bernoulli_", "dropout", "normal_", "uniform_"]
 
 
-def dropout(x, p=0.5, training=True, inplace=False):
+def dropout(input, p=0.5, training=True, inplace=False):
     """Zeroes each element with probability p and scales the others by 1/(1-p).
 
     Unless training the result is x itself. `inplace` is accepted; x stays as it was.
@@ -25,9 +25,9 @@ def dropout(x, p=0.5, training=True, inplace=False):
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must be in [0, 1], got {p}")
     if not training or p == 0:
-        return x
-    y, mask = _core.dropout(x._t, p, default_generator._g)
-    return record(y, (x,), dropout_backward, (mask,), p)
+        return input
+    y, mask = _core.dropout(input, p, default_generator._g)
+    return record(y, (input,), dropout_backward, (mask,), p)
 
 
 def dropout_backward(node, g):
@@ -40,7 +40,9 @@ def bernoulli(input, p=None, *, generator=None):
     Raises:
         ValueError: a probability is outside [0, 1] (not checked while a program is recorded).
     """
-    probabilities = input._t if p is None else _core.full(input._t.shape, float(p), input._t.dtype)
+    probabilities = _unwrap(input)
+    if p is not None:
+        probabilities = _core.full(probabilities.shape, float(p), probabilities.dtype)
     if not _core.recording() and probabilities.numel():
         low, high = (f(probabilities, (), False).item() for f in (_core.amin, _core.amax))
         if not (low >= 0 and high <= 1):
@@ -53,22 +55,26 @@ def bernoulli_(x, p=0.5, *, generator=None):
     if not 0 <= p <= 1:
         raise ValueError(f"bernoulli_: p must be in [0, 1], got {p}")
 
+    t, numbers = _unwrap(x), native(generator)
+
     def write():
-        drawn = _core.empty(x._t.shape, _core.float32)
-        _core.uniform_(drawn, 0.0, 1.0, native(generator))
-        _core.copy_(x._t, _core.lt(drawn, float(p)))
+        drawn = _core.empty(t.shape, _core.float32)
+        _core.uniform_(drawn, 0.0, 1.0, numbers)
+        _core.copy_(t, _core.lt(drawn, float(p)))
 
     return record_(x, write, (x,), overwrite_backward)
 
 
 def uniform_(x, a=0.0, b=1.0, *, generator=None):
     """Overwrites x with numbers uniform over [a, b)."""
-    return record_(x, lambda: _core.uniform_(x._t, a, b, native(generator)), (x,), overwrite_backward)
+    t, numbers = _unwrap(x), native(generator)
+    return record_(x, lambda: _core.uniform_(t, a, b, numbers), (x,), overwrite_backward)
 
 
 def normal_(x, mean=0.0, std=1.0, *, generator=None):
     """Overwrites x with normal numbers of the given mean and standard deviation."""
-    return record_(x, lambda: _core.normal_(x._t, mean, std, native(generator)), (x,), overwrite_backward)
+    t, numbers = _unwrap(x), native(generator)
+    return record_(x, lambda: _core.normal_(t, mean, std, numbers), (x,), overwrite_backward)
 
 
 def overwrite_backward(node, g):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import namedtuple
 
 from chainrule import _core
-from chainrule.autograd import record, wrap
+from chainrule.autograd import _unwrap, record, wrap
 from chainrule.ops.elementwise import cast, maximum, minimum
 
 __all__ = [
@@ -65,7 +65,7 @@ def _count(shape, dims):
 # ---- sums ---------------------------------------------------------------------------------------
 
 
-def sum(x, dim=None, keepdim=False, *, dtype=None):
+def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over `dim`. bool, uint8 and int64 give int64; nothing gives 0.
 
     Example:
@@ -73,25 +73,27 @@ def sum(x, dim=None, keepdim=False, *, dtype=None):
         tensor([4., 6.])
     """
     if dtype is not None:
-        x = cast(x, dtype)
-    dims, t = _dims(dim), x._t
-    return record(_core.sum(t, dims, keepdim), (x,), sum_backward, params=(t.shape, dims, keepdim))
+        input = cast(input, dtype)
+    dims = _dims(dim)
+    native = _core.sum(input, dims, keepdim)
+    return record(native, (input,), sum_backward, params=(input._t.shape, dims, keepdim))
 
 
 def sum_backward(node, g):
     return _core.expand(_spread(g, *node.params), node.params[0])
 
 
-def mean(x, dim=None, keepdim=False, *, dtype=None):
+def mean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim`, NaN of nothing.
 
     Raises:
         TypeError: x is not floating; cast it first.
     """
     if dtype is not None:
-        x = cast(x, dtype)
-    dims, t = _dims(dim), x._t
-    return record(_core.mean(t, dims, keepdim), (x,), mean_backward, params=(t.shape, dims, keepdim))
+        input = cast(input, dtype)
+    dims = _dims(dim)
+    native = _core.mean(input, dims, keepdim)
+    return record(native, (input,), mean_backward, params=(input._t.shape, dims, keepdim))
 
 
 def mean_backward(node, g):
@@ -101,23 +103,23 @@ def mean_backward(node, g):
     return _core.expand(_spread(share, *node.params), shape)
 
 
-def prod(x, dim=None, keepdim=False, *, dtype=None):
+def prod(input, dim=None, keepdim=False, *, dtype=None):
     """The product over `dim`. Integers give int64; nothing gives 1."""
     if dtype is not None:
-        x = cast(x, dtype)
-    dims, t = _dims(dim), x._t
-    return record(_core.prod(t, dims, keepdim), (x,), prod_backward, (t,), dims)
+        input = cast(input, dtype)
+    dims = _dims(dim)
+    return record(_core.prod(input, dims, keepdim), (input,), prod_backward, (input._t,), dims)
 
 
 def prod_backward(node, g):
     return _core.prod_grad(g, node.saved[0], node.params)
 
 
-def cumsum(x, dim, *, dtype=None):
+def cumsum(input, dim, *, dtype=None):
     """Running sums along `dim`. Integers give int64."""
     if dtype is not None:
-        x = cast(x, dtype)
-    return record(_core.cumsum(x._t, dim), (x,), cumsum_backward, params=dim)
+        input = cast(input, dtype)
+    return record(_core.cumsum(input, dim), (input,), cumsum_backward, params=dim)
 
 
 def cumsum_backward(node, g):
@@ -127,11 +129,11 @@ def cumsum_backward(node, g):
     return _core.flip(_core.cumsum(_core.flip(g, dims), node.params), dims)
 
 
-def logsumexp(x, dim=None, keepdim=False):
+def logsumexp(input, dim=None, keepdim=False):
     """log Σ exp x over `dim`, with the largest element taken out first, so nothing overflows."""
-    dims, t = _dims(dim), x._t
+    dims, t = _dims(dim), _unwrap(input)
     y = _core.logsumexp(t, dims, keepdim)
-    return record(y, (x,), logsumexp_backward, (t, y), (t.shape, dims, keepdim))
+    return record(y, (input,), logsumexp_backward, (t, y), (t.shape, dims, keepdim))
 
 
 def logsumexp_backward(node, g):
@@ -143,14 +145,14 @@ def logsumexp_backward(node, g):
 # ---- spread -------------------------------------------------------------------------------------
 
 
-def var(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
+def var(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The variance over `dim`: squared deviations from the mean, divided by n - correction.
 
     `correction` is 1 unless given (Bessel's), or 0 for `unbiased=False`. NaN where n <= correction.
     """
-    dims, correction, t = _dims(dim), _correction(unbiased, correction), x._t
+    dims, correction, t = _dims(dim), _correction(unbiased, correction), _unwrap(input)
     y = _core.var(t, dims, correction, keepdim)
-    return record(y, (x,), var_backward, (t,), (t.shape, dims, keepdim, correction))
+    return record(y, (input,), var_backward, (t,), (t.shape, dims, keepdim, correction))
 
 
 def var_backward(node, g):
@@ -160,11 +162,11 @@ def var_backward(node, g):
     return _core.mul(_core.sub(x, _core.mean(x, dims, True)), scaled)
 
 
-def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
+def std(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The standard deviation: the square root of `var`. The gradient is 0 where it is 0."""
-    dims, correction, t = _dims(dim), _correction(unbiased, correction), x._t
+    dims, correction, t = _dims(dim), _correction(unbiased, correction), _unwrap(input)
     y = _core.std(t, dims, correction, keepdim)
-    return record(y, (x,), std_backward, (t, y), (t.shape, dims, keepdim, correction))
+    return record(y, (input,), std_backward, (t, y), (t.shape, dims, keepdim, correction))
 
 
 def std_backward(node, g):
@@ -175,14 +177,14 @@ def std_backward(node, g):
     return _core.mul(_core.sub(x, _core.mean(x, dims, True)), scaled)
 
 
-def var_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
+def var_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """(variance, mean) over `dim`."""
-    return var(x, dim, unbiased, keepdim, correction=correction), mean(x, dim, keepdim)
+    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
-def std_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
+def std_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """(standard deviation, mean) over `dim`."""
-    return std(x, dim, unbiased, keepdim, correction=correction), mean(x, dim, keepdim)
+    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
 def _correction(unbiased, correction):
@@ -196,21 +198,21 @@ def _inverse(degrees):
 # ---- norms --------------------------------------------------------------------------------------
 
 
-def norm(x, p="fro", dim=None, keepdim=False, *, dtype=None):
+def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
     """(Σ |x|^p)^(1/p) over `dim`: the Euclidean length unless p is given.
 
     p = 0 counts the elements that are not zero; p = inf and -inf give the largest and the smallest
     magnitude. The gradient of the Euclidean norm is 0 at 0.
     """
     if dtype is not None:
-        x = cast(x, dtype)
+        input = cast(input, dtype)
     if p is None or p == "fro":
         p = 2.0
     elif isinstance(p, str):
         raise ValueError(f"norm: p must be a number or 'fro', got {p!r}")
-    p, dims, t = float(p), _dims(dim), x._t
+    p, dims, t = float(p), _dims(dim), _unwrap(input)
     y = _core.norm(t, p, dims, keepdim)
-    return record(y, (x,), norm_backward, (t, y), (t.shape, dims, keepdim, p))
+    return record(y, (input,), norm_backward, (t, y), (t.shape, dims, keepdim, p))
 
 
 def norm_backward(node, g):
@@ -241,22 +243,22 @@ def _share(x, y, g, dims):
 # ---- extreme elements ---------------------------------------------------------------------------
 
 
-def amax(x, dim=(), keepdim=False):
+def amax(input, dim=(), keepdim=False):
     """The greatest element over `dim`; NaN wins. Elements that tie share the gradient evenly.
 
     Raises:
         ValueError: there is nothing to choose from.
     """
-    return _extreme(_core.amax, x, dim, keepdim, amax_backward)
+    return _extreme(_core.amax, input, dim, keepdim, amax_backward)
 
 
-def amin(x, dim=(), keepdim=False):
+def amin(input, dim=(), keepdim=False):
     """The least element over `dim`; otherwise as amax."""
-    return _extreme(_core.amin, x, dim, keepdim, amin_backward)
+    return _extreme(_core.amin, input, dim, keepdim, amin_backward)
 
 
 def _extreme(op, x, dim, keepdim, rule):
-    dims, t = _dims(dim), x._t
+    dims, t = _dims(dim), _unwrap(x)
     y = op(t, dims, keepdim)
     return record(y, (x,), rule, (t, y), (t.shape, dims, keepdim))
 
@@ -270,7 +272,7 @@ def amin_backward(node, g):
     return amax_backward(node, g)
 
 
-def max(x, dim=None, keepdim=False):
+def max(input, dim=None, keepdim=False):
     """The greatest element; along `dim` (values, indices); of two tensors the elementwise maximum.
 
     Along `dim` the first of several equal elements is chosen, and gets the gradient.
@@ -280,21 +282,21 @@ def max(x, dim=None, keepdim=False):
         max(values=tensor([5., 7.]), indices=tensor([1, 0]))
     """
     if dim is None:
-        return amax(x, (), keepdim)
+        return amax(input, (), keepdim)
     if hasattr(dim, "_t"):
-        return maximum(x, dim)
-    values, indices = _core.max_along(x._t, dim, keepdim)
-    return Max(_chosen(values, indices, x, dim, max_backward), wrap(indices))
+        return maximum(input, dim)
+    values, indices = _core.max_along(input, dim, keepdim)
+    return Max(_chosen(values, indices, input, dim, max_backward), wrap(indices))
 
 
-def min(x, dim=None, keepdim=False):
+def min(input, dim=None, keepdim=False):
     """The least element; otherwise as max."""
     if dim is None:
-        return amin(x, (), keepdim)
+        return amin(input, (), keepdim)
     if hasattr(dim, "_t"):
-        return minimum(x, dim)
-    values, indices = _core.min_along(x._t, dim, keepdim)
-    return Min(_chosen(values, indices, x, dim, min_backward), wrap(indices))
+        return minimum(input, dim)
+    values, indices = _core.min_along(input, dim, keepdim)
+    return Min(_chosen(values, indices, input, dim, min_backward), wrap(indices))
 
 
 def _chosen(values, indices, x, dim, rule):
@@ -310,21 +312,21 @@ def min_backward(node, g):
     return max_backward(node, g)
 
 
-def argmax(x, dim=None, keepdim=False):
+def argmax(input, dim=None, keepdim=False):
     """Where the greatest element is (int64), the first of several; without `dim` in x flattened."""
-    return wrap(_core.argmax(x._t, dim, keepdim))
+    return wrap(_core.argmax(input, dim, keepdim))
 
 
-def argmin(x, dim=None, keepdim=False):
+def argmin(input, dim=None, keepdim=False):
     """Where the least element is (int64), the first of several; without `dim` in x flattened."""
-    return wrap(_core.argmin(x._t, dim, keepdim))
+    return wrap(_core.argmin(input, dim, keepdim))
 
 
-def any(x, dim=None, keepdim=False):
+def any(input, dim=None, keepdim=False):
     """Whether some element is not zero: bool, uint8 for uint8. False of nothing."""
-    return wrap(_core.any(x._t, _dims(dim), keepdim))
+    return wrap(_core.any(input, _dims(dim), keepdim))
 
 
-def all(x, dim=None, keepdim=False):
+def all(input, dim=None, keepdim=False):
     """Whether no element is zero: bool, uint8 for uint8. True of nothing."""
-    return wrap(_core.all(x._t, _dims(dim), keepdim))
+    return wrap(_core.all(input, _dims(dim), keepdim))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule import _core
-from chainrule.autograd import record, record_
+from chainrule.autograd import _unwrap, record, record_
 from chainrule.ops.elementwise import clone
 from chainrule.ops.index import getitem, index_backward
 from chainrule.ops.view import expand, reshape
@@ -31,13 +31,13 @@ __all__ = [
 # ---- gather and scatter -----------------------------------------------------------------------------------
 
 
-def gather(x, dim, index):
+def gather(input, dim, index):
     """out[i][j][k] = x[i][index[i][j][k]][k], for dim = 1.
 
     index: int64 with as many dimensions as x, nowhere larger than x except along dim.
     """
-    t = index._t
-    return record(_core.gather(x._t, dim, t), (x,), gather_backward, (t,), (x._t.shape, dim))
+    native = _core.gather(input, dim, index)
+    return record(native, (input,), gather_backward, (index._t,), (input._t.shape, dim))
 
 
 def gather_backward(node, g):
@@ -47,36 +47,37 @@ def gather_backward(node, g):
     return out
 
 
-def take(x, index):
+def take(input, index):
     """Elements of x, seen as one row, at the positions in index; shaped as index."""
-    return getitem(reshape(x, -1), index)
+    return getitem(reshape(input, -1), index)
 
 
-def take_along_dim(x, indices, dim=None):
+def take_along_dim(input, indices, dim=None):
     """gather, with x and indices broadcast against each other outside dim; without dim both are one row."""
     if dim is None:
-        return gather(reshape(x, -1), 0, reshape(indices, -1))
-    if x.ndim != indices.ndim:
+        return gather(reshape(input, -1), 0, reshape(indices, -1))
+    shapes = _unwrap(input).shape, _unwrap(indices).shape
+    if len(shapes[0]) != len(shapes[1]):
         raise ValueError(
-            f"take_along_dim: x and indices must have as many dimensions (x: {list(x.shape)}, "
-            f"indices: {list(indices.shape)})"
+            "take_along_dim: input and indices must have as many dimensions "
+            f"(input: {list(shapes[0])}, indices: {list(shapes[1])})"
         )
-    d = _wrap("take_along_dim", dim, x.ndim)
-    common = np.broadcast_shapes(*((*t.shape[:d], 1, *t.shape[d + 1 :]) for t in (x, indices)))
+    d = _wrap("take_along_dim", dim, len(shapes[0]))
+    common = np.broadcast_shapes(*((*shape[:d], 1, *shape[d + 1 :]) for shape in shapes))
 
     def widen(t):
         return expand(t, (*common[:d], t.shape[d], *common[d + 1 :]))
 
-    return gather(widen(x), d, widen(indices))
+    return gather(widen(input), d, widen(indices))
 
 
-def scatter(x, dim, index, src, *, reduce=None):
+def scatter(input, dim, index, src, *, reduce=None):
     """A copy of x with out[i][index[i][j][k]][k] = src[i][j][k], for dim = 1.
 
     src: a number, or a tensor nowhere smaller than index. Where indices repeat the last one counts, and each
     gets that place's gradient. reduce="add" is scatter_add.
     """
-    return scatter_(clone(x), dim, index, src, reduce=reduce)
+    return scatter_(clone(input), dim, index, src, reduce=reduce)
 
 
 def scatter_(x, dim, index, src, *, reduce=None):
@@ -100,9 +101,9 @@ def scatter_backward(node, g):
     return gx, None, None, gs
 
 
-def scatter_add(x, dim, index, src):
+def scatter_add(input, dim, index, src):
     """A copy of x with out[i][index[i][j][k]][k] += src[i][j][k], for dim = 1, added in index order."""
-    return scatter_add_(clone(x), dim, index, src)
+    return scatter_add_(clone(input), dim, index, src)
 
 
 def scatter_add_(x, dim, index, src):
@@ -117,7 +118,7 @@ def scatter_add_backward(node, g):
 
 
 def _scatter(x, dim, index, src, add, rule):
-    native, t = x._t, index._t
+    native, t = _unwrap(x), _unwrap(index)
     source = src._t if hasattr(src, "_t") else _core.full((), src, native.dtype)
     if source.ndim == 0 and native.ndim > 0 and hasattr(src, "_t"):
         raise ValueError(f"scatter: src must have the dimensions of index {list(t.shape)}, or be a number")
@@ -150,16 +151,17 @@ def _source_grad(g, dim, index, meta):
 # ---- along one dimension ----------------------------------------------------------------------------------
 
 
-def index_select(x, dim, index):
+def index_select(input, dim, index):
     """x at the positions in index (int64, one dimension) along dim."""
+    x = _unwrap(input)
     d, t = _positions("index_select", x, dim, index)
-    return record(_core.index(x._t, d, [t]), (x,), index_backward, (t,), (x._t.shape, (), d))
+    return record(_core.index(x, d, [t]), (input,), index_backward, (t,), (x.shape, (), d))
 
 
-def index_add(x, dim, index, source, *, alpha=1):
+def index_add(input, dim, index, source, *, alpha=1):
     """A copy of x with x[..., index[i], ...] += alpha · source[..., i, ...], added in index order."""
     source = source if alpha == 1 else source * alpha
-    return _index_write("index_add", x, dim, index, source, True, index_add_backward)
+    return _index_write("index_add", input, dim, index, source, True, index_add_backward)
 
 
 def index_add_backward(node, g):
@@ -167,9 +169,9 @@ def index_add_backward(node, g):
     return g, gs
 
 
-def index_copy(x, dim, index, source):
+def index_copy(input, dim, index, source):
     """A copy of x with x[..., index[i], ...] = source[..., i, ...]."""
-    return _index_write("index_copy", x, dim, index, source, False, index_copy_backward)
+    return _index_write("index_copy", input, dim, index, source, False, index_copy_backward)
 
 
 def index_copy_backward(node, g):
@@ -180,21 +182,22 @@ def index_copy_backward(node, g):
     return gx, gs
 
 
-def _index_write(op, x, dim, index, source, add, rule):
+def _index_write(op, input, dim, index, source, add, rule):
+    x, values = _unwrap(input), _unwrap(source)
     d, t = _positions(op, x, dim, index)
     wanted = (*x.shape[:d], t.numel(), *x.shape[d + 1 :])
-    if source.shape != wanted or source.dtype is not x.dtype:
+    if values.shape != wanted or values.dtype is not x.dtype:
         raise ValueError(
-            f"{op}: source must be {x.dtype.name} of shape {list(wanted)}, got {source.dtype.name} of "
-            f"{list(source.shape)}"
+            f"{op}: source must be {x.dtype.name} of shape {list(wanted)}, got {values.dtype.name} of "
+            f"{list(values.shape)}"
         )
-    out = _core.clone(x._t)
-    _core.index_put_(out, d, [t], source._t, add)
-    return record(out, (x, source), rule, (t,), d)
+    out = _core.clone(x)
+    _core.index_put_(out, d, [t], values, add)
+    return record(out, (input, source), rule, (t,), d)
 
 
 def _positions(op, x, dim, index):
-    t = index._t
+    t = _unwrap(index)
     if t.ndim > 1:
         raise ValueError(f"{op}: index must have one dimension, got shape {list(t.shape)}")
     return _wrap(op, dim, x.ndim), _core.reshape(t, (t.numel(),))

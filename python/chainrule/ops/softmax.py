@@ -12,7 +12,7 @@ __all__ = [
 ]
 
 
-def softmax(x, dim, dtype=None):
+def softmax(input, dim, dtype=None):
     """exp(x) / Σ exp(x) along dim, computed without overflow.
 
     Any shape, float32 or float64; `dtype` casts first. A row with NaN or +inf, or of -inf alone, gives NaN.
@@ -22,21 +22,21 @@ def softmax(x, dim, dtype=None):
         tensor([[0.5000, 0.5000]])
     """
     if dtype is not None:
-        x = cast(x, dtype)
-    y = _core.softmax(x._t, dim)
-    return record(y, (x,), softmax_backward, (y,), dim)
+        input = cast(input, dtype)
+    y = _core.softmax(input, dim)
+    return record(y, (input,), softmax_backward, (y,), dim)
 
 
 def softmax_backward(node, g):
     return _core.softmax_grad(g, node.saved[0], node.params)
 
 
-def log_softmax(x, dim, dtype=None):
+def log_softmax(input, dim, dtype=None):
     """x - log Σ exp(x) along dim: log(softmax(x)) with the digits that taking it in two steps would lose."""
     if dtype is not None:
-        x = cast(x, dtype)
-    y = _core.log_softmax(x._t, dim)
-    return record(y, (x,), log_softmax_backward, (y,), dim)
+        input = cast(input, dtype)
+    y = _core.log_softmax(input, dim)
+    return record(y, (input,), log_softmax_backward, (y,), dim)
 
 
 def log_softmax_backward(node, g):

@@ -22,24 +22,24 @@ class Sorted(NamedTuple):
     indices: Any
 
 
-def sort(x, dim=-1, descending=False, stable=False):
+def sort(input, dim=-1, descending=False, stable=False):
     """The values along dim in order, and where they came from: (values, indices). Always stable.
 
     Example:
         >>> sort(tensor([3.0, 1.0, 2.0])).indices
         tensor([1, 2, 0])
     """
-    return _record(_core.sort(x._t, dim, descending), x, dim)
+    return _record(_core.sort(input, dim, descending), input, dim)
 
 
-def argsort(x, dim=-1, descending=False, stable=False):
+def argsort(input, dim=-1, descending=False, stable=False):
     """The positions along dim that put x in order."""
-    return wrap(_core.sort(x._t, dim, descending)[1])
+    return wrap(_core.sort(input, dim, descending)[1])
 
 
-def topk(x, k, dim=-1, largest=True, sorted=True):
+def topk(input, k, dim=-1, largest=True, sorted=True):
     """The k largest (or smallest) along dim, best first whatever `sorted` says: (values, indices)."""
-    return _record(_core.topk(x._t, k, dim, largest), x, dim)
+    return _record(_core.topk(input, k, dim, largest), input, dim)
 
 
 def _record(found, x, dim):
@@ -55,13 +55,19 @@ def sort_backward(node, g):
     return out
 
 
-def unique(x, sorted=True, return_inverse=False, return_counts=False):
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct values in ascending order whatever `sorted` says; each NaN is one of its own.
+
+    Only elements are compared: `dim` must be None.
 
     Returns:
         values, or a tuple with `inverse` (shaped as x, which value each element is) and `counts` as asked for.
     """
-    values, inverse, counts = (wrap(t) for t in _core.unique(x._t))
+    if dim is not None:
+        raise ValueError(
+            f"unique: dim must be None, got {dim}; numpy.unique(x.detach().numpy(), axis=dim) compares slices"
+        )
+    values, inverse, counts = (wrap(t) for t in _core.unique(input))
     if not return_inverse and not return_counts:
         return values
     return (values,) + (inverse,) * return_inverse + (counts,) * return_counts

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from chainrule._absent import absent
+from chainrule._absent import absent as _absent_error
 from chainrule.optim.adam import Adam, AdamW
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.sgd import SGD
@@ -11,4 +11,4 @@ __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
 
 def __getattr__(name: str) -> NoReturn:
-    raise absent(__name__, name)
+    raise _absent_error(__name__, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chainrule import _core
@@ -116,12 +116,13 @@ class Optimizer:
 
         Raises:
             RuntimeError: no parameter has a gradient.
+            ValueError, TypeError: a setting of some group is out of its range; no parameter has changed then.
         """
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        stepped = False
+        ready = []
         for i, group in enumerate(self.param_groups):
             fused = self._fused[i]
             grads = None if fused is None else fused.gradients(group["params"])
@@ -129,12 +130,11 @@ class Optimizer:
                 fused, grads = self._rebuild(i, group)
                 if fused is None:
                     continue
-            values = self._values(group)
-            if values != fused.values:
-                self._write_values(i, group, values)
-            fused.step(self._hyper[i], grads)
-            stepped = True
-        if not stepped:
+            self._bring_settings(i, group, fused)
+            ready.append((fused, self._hyper[i], grads))
+        for fused, hyper, grads in ready:
+            fused.step(hyper, grads)
+        if not ready:
             raise RuntimeError(
                 f"{type(self).__name__}.step: no parameter has a gradient; call backward() on the loss first"
             )
@@ -152,17 +152,23 @@ class Optimizer:
         fused = self._fused[i] = self._fuse(group, params, self._fused[i])
         return fused, fused.gradients(group["params"])
 
-    def _write_values(self, i: int, group: dict[str, Any], values: tuple[float, ...]) -> None:
-        self._check(group)
-        _core.set_values(self._hyper[i], values)
-        self._fused[i].values = values
+    def _bring_settings(self, i: int, group: dict[str, Any], fused: Fused) -> None:
+        """Brings a group's settings to where the kernels read them, if they have changed."""
+        try:
+            values = self._values(group)
+        except (TypeError, ValueError):
+            self._check(group)  # says which one is no number
+            raise
+        if values != fused.values:
+            self._check(group)
+            _core.set_values(self._hyper[i], values)
+            fused.values = values
 
     def _refresh(self) -> None:
-        """Brings the settings to where the kernels read them, before each replay."""
+        """Called before each replay: the kernels read what the settings are by then."""
         for i, group in enumerate(self.param_groups):
-            fused = self._fused[i]
-            if fused is not None and (values := self._values(group)) != fused.values:
-                self._write_values(i, group, values)
+            if (fused := self._fused[i]) is not None:
+                self._bring_settings(i, group, fused)
 
     def _state_of(self, p: Tensor, name: str, scalar: bool = False) -> _core.Tensor:
         """A parameter's state under a name; zeros when it is new. A scalar is float64."""
@@ -201,6 +207,8 @@ class Optimizer:
             ValueError: the groups, or a state tensor, do not fit this optimizer's parameters.
         """
         name = type(self).__name__
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"{name}.load_state_dict: expects a dictionary, got {type(state_dict).__name__}")
         if not {"state", "param_groups"} <= set(state_dict):
             raise ValueError(f"{name}.load_state_dict: expects a dictionary with 'state' and 'param_groups'")
         saved = state_dict["param_groups"]
@@ -228,7 +236,8 @@ class Optimizer:
             if number not in params:
                 raise ValueError(f"{name}.load_state_dict: state of an unknown parameter {number}")
             p = params[number]
-            state[p] = {key: _restored(name, number, key, value, p) for key, value in values.items()}
+            op = f"{name}.load_state_dict"
+            state[p] = {key: _restored(op, number, key, value, p) for key, value in values.items()}
         groups = [
             {**copy.deepcopy({k: v for k, v in s.items() if k != "params"}), "params": g["params"]}
             for s, g in zip(saved, self.param_groups, strict=True)
@@ -237,6 +246,20 @@ class Optimizer:
             self._check(group)
         self.state, self.param_groups = state, groups
         self._fused = [None] * len(groups)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Optimizer:
+        """An optimizer of copied parameters: `copy.deepcopy((model, optimizer))` copies both together."""
+        out = object.__new__(type(self))
+        memo[id(self)] = out
+        rebuilt = ("state", "_fused", "_hyper")
+        vars(out).update(copy.deepcopy({k: v for k, v in vars(self).items() if k not in rebuilt}, memo))
+        out.state = defaultdict(dict)
+        for p, values in self.state.items():
+            own = copy.deepcopy(p, memo)
+            out.state[own] = {key: _restored("deepcopy", 0, key, value, own) for key, value in values.items()}
+        out._fused = [None] * len(out.param_groups)
+        out._hyper = [_core.zeros_persistent(t.shape, t.dtype) for t in self._hyper]
+        return out
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -259,7 +282,7 @@ def _check_parameter(name: str, i: int, p: Any, known: set[int]) -> None:
         raise ValueError(f"{name}: parameter {i} (shape {list(p.shape)}) occurs twice")
 
 
-def _restored(name: str, number: Any, key: str, value: Any, p: Tensor) -> Any:
+def _restored(op: str, number: Any, key: str, value: Any, p: Tensor) -> Any:
     """A copy of a state value: a number of steps as float64, the rest in the parameter's dtype."""
     if key == "step":
         step = wrap(_core.zeros_persistent((), _core.float64))
@@ -269,8 +292,7 @@ def _restored(name: str, number: Any, key: str, value: Any, p: Tensor) -> Any:
         return copy.deepcopy(value)
     if value.shape != p.shape:
         raise ValueError(
-            f"{name}.load_state_dict: {key} of parameter {number} has shape {list(value.shape)}, "
-            f"the parameter {list(p.shape)}"
+            f"{op}: {key} of parameter {number} has shape {list(value.shape)}, the parameter {list(p.shape)}"
         )
     held = wrap(_core.zeros_persistent(p._t.shape, p._t.dtype))
     _core.copy_(held._t, value._t)

@@ -4,7 +4,7 @@ import sys
 from typing import NoReturn
 
 from chainrule import data
-from chainrule._absent import absent
+from chainrule._absent import absent as _absent_error
 from chainrule.data import collate, dataset, loader, sampler, split
 
 __all__ = ["data"]
@@ -16,4 +16,4 @@ for _module in (collate, dataset, loader, sampler, split):
 
 
 def __getattr__(name: str) -> NoReturn:
-    raise absent(__name__, name)
+    raise _absent_error(__name__, name)

@@ -299,7 +299,12 @@ def main() -> None:
     print_summary(summaries)
     over = [f"{r['group']} {r['case']}" for r in rows if r["of_limit"] and r["of_limit"] > 1]
     if options.json:
-        machine = {"cpu": cpu_name(), "isa": isa, "versions": [w.version for w in workers]}
+        machine = {
+            "cpu": cpu_name(),
+            "isa": isa,
+            "threads": options.threads,
+            "versions": [w.version for w in workers],
+        }
         Path(options.json).write_text(
             json.dumps({"machine": machine, "rows": rows, "groups": summaries}, indent=1)
         )

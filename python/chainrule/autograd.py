@@ -1,4 +1,4 @@
-"""Reverse-mode differentiation: nodes, the backward pass, grad modes, custom functions.
+"""Reverse-mode differentiation: nodes and the backward pass.
 
 Every op that is differentiated leaves a `Node` behind: the rule that turns the gradient of its result into
 gradients of its inputs, the nodes those inputs came from, and the native tensors the rule needs. `backward`
@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import _core
 from chainrule._absent import absent as _absent_error
+from chainrule.grad_mode import enable_grad as enable_grad  # PyTorch has the modes here too
+from chainrule.grad_mode import is_grad_enabled as is_grad_enabled
+from chainrule.grad_mode import no_grad as no_grad
+from chainrule.grad_mode import set_grad_enabled as set_grad_enabled
 
 if TYPE_CHECKING:
     from chainrule.tensor import Tensor
@@ -360,87 +364,6 @@ class RemovableHandle:
 
     def __exit__(self, *error) -> None:
         self.remove()
-
-
-_IS_GENERATOR = 0x20  # inspect.CO_GENERATOR, without the cost of importing inspect
-
-
-class _SetMode:
-    """Base of no_grad and enable_grad: a context manager and a decorator."""
-
-    _value = False
-
-    def __enter__(self) -> None:
-        if not hasattr(self, "_before"):
-            self._before: list[bool] = []
-        self._before.append(_core.set_grad_enabled(self._value))
-
-    def __exit__(self, *error) -> None:
-        _core.set_grad_enabled(self._before.pop())
-
-    def __call__(self, function):
-        code = getattr(function, "__code__", None)
-        if code is not None and code.co_flags & _IS_GENERATOR:
-            return self._around_generator(function)
-
-        @functools.wraps(function)
-        def wrapped(*args, **kwargs):
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return wrapped
-
-    def _around_generator(self, function):
-        """In force while the generator runs, and not between its steps, where the caller's code runs."""
-
-        @functools.wraps(function)
-        def wrapped(*args, **kwargs):
-            steps = function(*args, **kwargs)
-            resume = functools.partial(steps.send, None)
-            while True:
-                with type(self)():
-                    try:
-                        value = resume()
-                    except StopIteration as end:
-                        return end.value
-                try:
-                    resume = functools.partial(steps.send, (yield value))
-                except BaseException as error:  # thrown in by the caller; GeneratorExit when it closes
-                    resume = functools.partial(steps.throw, error)
-
-        return wrapped
-
-    def __new__(cls, function=None):
-        self = super().__new__(cls)
-        return self if function is None else self(function)
-
-
-class no_grad(_SetMode):
-    """Inside, ops are not recorded. `with no_grad(): ...` or `@no_grad()`."""
-
-
-class enable_grad(_SetMode):
-    """Inside, ops are recorded again, within a no_grad block."""
-
-    _value = True
-
-
-class set_grad_enabled:
-    """`with set_grad_enabled(flag):`, or called alone: switches recording for this thread."""
-
-    def __init__(self, enabled: bool) -> None:
-        self._before = _core.set_grad_enabled(bool(enabled))
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *error) -> None:
-        _core.set_grad_enabled(self._before)
-
-
-def is_grad_enabled() -> bool:
-    """Whether ops of this thread are recorded."""
-    return _core.grad_enabled()
 
 
 _tensor_class: Any = None

@@ -25,6 +25,10 @@ constexpr int64_t kPlaneBytes = 512 * 1024;
 constexpr int64_t kSplitWork = 128;
 // Images wider than this keep the halo.
 constexpr int64_t kSpreadColumns = 16;
+// From so many filters and taps on, packing positions into panels pays, unless the whole image stays in the
+// first-level cache anyway.
+constexpr int64_t kPackedFilters = 24, kPackedTaps = 64, kPackedBytes = 64 * 1024;
+constexpr int64_t kPackedPanels = 8;  // panels of positions in a block
 // Elements that the private sums of a weight gradient may take together.
 constexpr int64_t kPrivateSums = int64_t{1} << 22;
 
@@ -114,14 +118,15 @@ void spread_columns(ConvPlanes& p, int64_t filters) {
   p.pitch = w.grid;
 }
 
-// Rows of a unit: as many as the cache holds, more units where there are too few to share.
-void choose_band(ConvPlanes& p, int64_t bytes, int64_t wanted_units, DType dtype) {
+// Rows of a unit: as many as the cache holds, fewer (but about least_rows) where there are too few units to
+// share.
+void choose_band(ConvPlanes& p, int64_t bytes, int64_t wanted_units, int64_t least_rows, DType dtype) {
   const ConvAxis& h = p.axis[0];
   const int64_t row_bytes = std::max<int64_t>(
       1, p.channels * h.slots * p.axis[1].slots * p.pitch * static_cast<int64_t>(size_of(dtype)));
   const int64_t fitting = std::max<int64_t>(bytes / row_bytes - h.halo, std::max<int64_t>(4, h.halo));
   const int64_t units = std::max<int64_t>(1, p.images * p.groups);
-  const int64_t parts = std::min(ceil_div(wanted_units, units), std::max<int64_t>(1, h.grid / 8));
+  const int64_t parts = std::min(ceil_div(wanted_units, units), std::max<int64_t>(1, h.grid / least_rows));
   p.bands = std::max(ceil_div(h.grid, fitting), parts);
   p.band = ceil_div(h.grid, p.bands);
   p.bands = ceil_div(h.grid, p.band);
@@ -148,6 +153,44 @@ int64_t wanted_tasks(double work) {
 
 int64_t round_up(int64_t n, int64_t to) { return ceil_div(n, to) * to; }
 
+// Items are units times splits of the filters, in whole multiples of `rows`.
+void share_items(cpu::ConvPlan& c, int64_t wanted, int64_t rows) {
+  const int64_t units = c.planes.images * c.planes.groups * c.planes.bands;
+  const int64_t splits = std::clamp<int64_t>(ceil_div(wanted, units), 1, ceil_div(c.filters, rows));
+  c.split = round_up(ceil_div(c.filters, splits), rows);
+  c.tasks = std::min(wanted, units * ceil_div(c.filters, c.split));
+}
+
+// Few filters, or few taps for each: tiles of filters over the planes as they are.
+void choose_tiles(cpu::ConvPlan& c, int64_t taps, int64_t wanted) {
+  const ConvPlanes& p = c.planes;
+  const int64_t tile = cpu::conv_kernels().tile_rows;
+  share_items(c, wanted, tile);
+  const int64_t weights = p.groups * c.filters * p.channels * taps;
+  c.pack_tasks = std::min<int64_t>(std::clamp<int64_t>(weights / 32768, 1, kMaxTasks),
+                                   p.groups * ceil_div(c.filters, tile));
+  c.packed = round_up(weights, 16);
+}
+
+// Many of both: panels of filters and of positions, as in a matrix product.
+void choose_panels(cpu::ConvPlan& c, int64_t taps, int64_t wanted, DType dtype) {
+  const ConvPlanes& p = c.planes;
+  const int wide = dtype == DType::float64;
+  const cpu::GemmBlocks& blocks = cpu::conv_kernels().blocks[wide];
+  c.run = cpu::conv_kernels().packed[wide];
+  c.panel = ceil_div(c.filters, ceil_div(c.filters, blocks.mr));
+  c.depth = cpu::even_block(p.channels * taps, blocks.kc, 8);
+  c.columns = kPackedPanels * blocks.nr;
+  share_items(c, wanted, c.panel);
+  const int64_t panels = ceil_div(c.filters, c.panel), weights = panels * blocks.a_step * p.channels * taps;
+  c.pack_tasks =
+      std::min<int64_t>(std::clamp<int64_t>(p.groups * weights / 32768, 1, kMaxTasks), p.groups * panels);
+  c.packed = round_up(p.groups * weights, 16);
+  c.block = c.columns * c.depth + (c.contiguous_rows ? 0 : std::min(c.split, c.filters) * c.columns);
+  c.block = round_up(c.block, 16);
+  c.buffer = c.block;
+}
+
 }  // namespace
 
 void plan_conv(const Shape& image, const Shape& weight, const Shape& result, const ConvParams& params,
@@ -159,29 +202,32 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   ConvPlanes& p = c.planes;
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
   c.filters = transposed ? weight[1] : weight[0] / p.groups;
-  c.tasks = c.pack_tasks = c.buffer = 0;
+  c.tasks = c.pack_tasks = c.buffer = c.block = 0;
   if (p.images == 0 || p.groups * c.filters == 0 || h.grid <= 0 || w.grid <= 0) return;
 
-  const int64_t tile = cpu::conv_kernels().tile_rows, taps = h.kernel * w.kernel;
+  const int64_t taps = h.kernel * w.kernel;
   c.weight_filter_step = transposed ? taps : p.channels * taps;
   c.weight_channel_step = transposed ? c.filters * taps : taps;
+  c.regular_weights = taps == 1 || (!transposed && h.phases * w.phases == 1);
+  const int64_t image_bytes = p.channels * h.source * w.source * static_cast<int64_t>(size_of(dtype));
+  const bool packed =
+      c.filters >= kPackedFilters && p.channels * taps >= kPackedTaps && image_bytes > kPackedBytes;
   spread_columns(p, c.filters);
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters));
-  choose_band(p, kPlaneBytes, wanted, dtype);
+  choose_band(p, kPlaneBytes, wanted, packed ? 4 : 8, dtype);
   p.in_place = image_is_planes(p);
   p.plane = p.in_place ? h.source * w.source : (p.band + h.halo) * p.pitch;
   c.contiguous_rows = w.phases == 1 && w.out_step == 1 && w.out_origin == 0 && p.pitch == w.out &&
                       h.phases == 1 && h.out_step == 1 && h.out_origin == 0;
-
-  const int64_t units = p.images * p.groups * p.bands;
-  const int64_t splits = std::clamp<int64_t>(ceil_div(wanted, units), 1, ceil_div(c.filters, tile));
-  c.split = round_up(ceil_div(c.filters, splits), tile);
-  c.tasks = std::min(wanted, units * ceil_div(c.filters, c.split));
-  const int64_t weights = p.groups * c.filters * p.channels * taps;
-  c.pack_tasks = std::min<int64_t>(std::clamp<int64_t>(weights / 32768, 1, kMaxTasks),
-                                   p.groups * ceil_div(c.filters, tile));
-  c.buffer = p.in_place ? 0 : p.channels * h.slots * w.slots * p.plane;
-  plan.workspace = bytes_of(2 * p.channels * taps, {{1, weights}, {c.tasks, c.buffer}}, dtype);
+  c.table = round_up(p.channels * taps, 8);
+  if (packed) {
+    choose_panels(c, taps, wanted, dtype);
+  } else {
+    choose_tiles(c, taps, wanted);
+  }
+  c.buffer += p.in_place ? 0 : p.channels * h.slots * w.slots * p.plane;
+  c.buffer = round_up(c.buffer, 16);
+  plan.workspace = bytes_of(2 * c.table, {{1, c.packed}, {c.tasks, c.buffer}}, dtype);
 }
 
 void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape& result,
@@ -199,7 +245,7 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
 
   const auto& kernels = cpu::conv_grad_kernels();
   const int64_t lanes = kernels.vector_bytes / static_cast<int64_t>(size_of(dtype));
-  choose_band(p, kPlaneBytes / 2, 1, dtype);
+  choose_band(p, kPlaneBytes / 2, 1, 8, dtype);
   p.plane = (p.band + h.halo) * p.pitch + lanes;
   c.length = round_up((p.band - 1) * p.pitch + w.grid, lanes);
 

@@ -118,6 +118,19 @@ CASES = [
     conv("large-one-image", (1, 8, 40, 44), (40, 8, 3, 3), padding=1, large=True),
     conv("large-stride", (6, 6, 33, 31), (24, 6, 5, 5), stride=2, padding=2, large=True),
     conv("large-1x1", (4, 32, 20, 20), (48, 32, 1, 1), large=True),
+    # Wide enough for panels that are packed: odd tails of filters, taps and positions, several blocks of taps.
+    conv("large-packed", (2, 40, 23, 21), (27, 40, 3, 3), padding=1, large=True),
+    conv("large-packed-1x1", (2, 80, 17, 19), (29, 80, 1, 1), large=True),
+    conv(
+        "large-packed-groups",
+        (2, 72, 27, 25),
+        (50, 36, 3, 3),
+        stride=2,
+        padding=(2, 1),
+        dilation=(1, 2),
+        groups=2,
+        large=True,
+    ),
     conv("large-depthwise", (4, 32, 30, 30), (32, 1, 3, 3), groups=32, padding=1, large=True),
 ]
 

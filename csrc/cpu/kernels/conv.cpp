@@ -3,49 +3,12 @@
 #include "cpu/kernels/conv.h"
 
 #include "core/parallel.h"
-#include "cpu/kernels/conv_planes.h"
+#include "cpu/kernels/conv_packed.h"
+#include "cpu/kernels/conv_phases.h"
 #include "cpu/kernels/conv_tile.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
-
-// One phase of the result within a unit: where its grid positions go, clipped to the result.
-struct Phase {
-  int64_t out_row, out_col;  // of grid position 0 of the unit
-  int64_t row_low, row_high, col_low, col_high;
-};
-
-Phase phase_of(const ConvPlanes& p, int64_t band, int64_t rh, int64_t rw) {
-  const ConvAxis &h = p.axis[0], &w = p.axis[1];
-  Phase f;
-  f.out_row = band * p.band * h.out_step + rh + h.out_origin;
-  f.out_col = rw + w.out_origin;
-  f.row_low = greater(0, ceil_div(-f.out_row, h.out_step));
-  f.row_high = lesser(lesser(p.band, h.grid - band * p.band), ceil_div(h.out - f.out_row, h.out_step));
-  f.col_low = greater(0, ceil_div(-f.out_col, w.out_step));
-  f.col_high = lesser(w.grid, ceil_div(w.out - f.out_col, w.out_step));
-  return f;
-}
-
-// Writes the columns of a tile that are result positions: the grid's rows are longer than the result's.
-template <class T>
-void store_tile(const ConvPlanes& p, const Phase& f, const T* tile, int64_t tile_step, int64_t rows, T* out,
-                int64_t first, int64_t columns) {
-  const ConvAxis &h = p.axis[0], &w = p.axis[1];
-  int64_t row = first / p.pitch, col = first % p.pitch;
-  for (int64_t t = 0; t < columns; ++row, col = 0) {
-    const int64_t n = lesser(p.pitch - col, columns - t);
-    const int64_t low = greater(col, f.col_low), high = lesser(col + n, f.col_high);
-    if (row >= f.row_low && row < f.row_high && low < high) {
-      T* to = out + (row * h.out_step + f.out_row) * w.out + low * w.out_step + f.out_col;
-      const T* from = tile + t + low - col;
-      for (int64_t r = 0; r < rows; ++r) {
-        scatter_row(to + r * h.out * w.out, from + r * tile_step, high - low, w.out_step);
-      }
-    }
-    t += n;
-  }
-}
 
 // What a task needs of one phase and one tile of kR filters; `weights` are packed, `out` is the first
 // filter's image.
@@ -82,65 +45,24 @@ template <int kR = kRows, class F>
   }
 }
 
-// The taps of one phase, in the order in which they are summed.
-template <class F>
-[[gnu::always_inline]] inline void for_taps(const ConvPlanes& p, int64_t rh, int64_t rw, F&& body) {
-  const ConvAxis &h = p.axis[0], &w = p.axis[1];
-  for (int64_t c = 0; c < p.channels; ++c) {
-    for (int64_t kh = 0; kh < h.kernel; ++kh) {
-      if (h.phase(kh) != rh) continue;
-      for (int64_t kw = 0; kw < w.kernel; ++kw) {
-        if (w.phase(kw) == rw) body(c, kh, kw);
-      }
-    }
-  }
-}
-
-template <class F>
-[[gnu::always_inline]] inline void for_phases(const ConvPlanes& p, F&& body) {
-  for (int64_t rh = 0; rh < p.axis[0].phases; ++rh) {
-    for (int64_t rw = 0; rw < p.axis[1].phases; ++rw) body(rh, rw);
-  }
-}
-
-int64_t taps_of_phase(const ConvAxis& axis, int64_t phase) {
-  int64_t count = 0;
-  for (int64_t k = 0; k < axis.kernel; ++k) count += axis.phase(k) == phase;
-  return count;
-}
-
 template <class T>
 struct Convolution {
   const ConvPlan& plan;
   const ConvPlanes& p = plan.planes;
-  const T* source;
   const T* weight;
   const T* bias;
   T* out;
-  int64_t* taps;            // offsets in the planes, phase after phase
-  int64_t* weight_offsets;  // of the same taps
-  T* packed;                // [group][phase][tile of filters][tap][filter]
-  T* buffers;
-
-  int64_t taps_total() const { return p.channels * p.axis[0].kernel * p.axis[1].kernel; }
-
-  void make_tables() const {
-    int64_t at = 0;
-    for_phases(p, [&](int64_t rh, int64_t rw) {
-      for_taps(p, rh, rw, [&](int64_t c, int64_t kh, int64_t kw) {
-        taps[at] = tap_offset(p, c, kh, kw);
-        weight_offsets[at++] = c * plan.weight_channel_step + kh * p.axis[1].kernel + kw;
-      });
-    });
-  }
+  const int64_t* taps;            // offsets in the planes, phase after phase
+  const int64_t* weight_offsets;  // of the same taps
+  T* packed;                      // [group][phase][tile of filters][tap][filter]
 
   // Packs the filters [begin, end) of a group.
   void pack(int64_t group, int64_t begin, int64_t end) const {
-    const T* from = weight + group * plan.filters * taps_total();
-    T* const to = packed + group * plan.filters * taps_total();
+    const T* from = weight + group * plan.filters * taps_total(p);
+    T* const to = packed + group * plan.filters * taps_total(p);
     int64_t done = 0;
     for_phases(p, [&](int64_t rh, int64_t rw) {
-      const int64_t count = p.channels * taps_of_phase(p.axis[0], rh) * taps_of_phase(p.axis[1], rw);
+      const int64_t count = taps_of_phases(p, rh, rw);
       if (count == 0) return;
       for_tiles(begin, end, [&]<int kR>(int64_t first) {
         T* tile = to + done * plan.filters + first * count;
@@ -166,14 +88,14 @@ struct Convolution {
 
   void convolve_unit(int64_t image, int64_t group, int64_t band, const T* planes, int64_t begin,
                      int64_t end) const {
-    const int64_t total = taps_total(), size = p.axis[0].out * p.axis[1].out;
+    const int64_t total = taps_total(p), size = p.axis[0].out * p.axis[1].out;
     const T* const weights = packed + group * plan.filters * total;
     const T* const biases = bias ? bias + group * plan.filters : nullptr;
     T* const to = out + (image * p.groups + group) * plan.filters * size;
     for_tiles(begin, end, [&]<int kR>(int64_t first) {
       int64_t done = 0;
       for_phases(p, [&](int64_t rh, int64_t rw) {
-        const int64_t count = p.channels * taps_of_phase(p.axis[0], rh) * taps_of_phase(p.axis[1], rw);
+        const int64_t count = taps_of_phases(p, rh, rw);
         convolve_rows<T, kR>(plan, phase_of(p, band, rh, rw), planes, taps + done, count,
                              weights + done * plan.filters + first * count, biases ? biases + first : nullptr,
                              to + first * size);
@@ -181,28 +103,18 @@ struct Convolution {
       });
     });
   }
+};
 
-  // Items are units times splits of the filters; a task takes consecutive ones and copies a unit once.
-  void run_task(int64_t task) const {
-    const int64_t splits = (plan.filters + plan.split - 1) / plan.split;
-    const int64_t items = p.images * p.groups * p.bands * splits;
-    const int64_t source_size = p.channels * p.axis[0].source * p.axis[1].source;
-    T* const buffer = buffers + task * plan.buffer;
-    int64_t copied = -1;
-    for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
-      const int64_t unit = i / splits, first = i % splits * plan.split;
-      const int64_t band = unit % p.bands, image_group = unit / p.bands;
-      const T* planes = source + image_group * source_size;
-      if (p.in_place) {
-        planes += band * p.band * p.pitch;
-      } else {
-        if (unit != copied) copy_planes(p, planes, band, buffer);
-        copied = unit;
-        planes = buffer;
-      }
-      convolve_unit(image_group / p.groups, image_group % p.groups, band, planes, first,
-                    lesser(first + plan.split, plan.filters));
-    }
+// The tables of offsets at the workspace's head, and what follows them, aligned to 64 bytes.
+template <class T>
+struct Scratch {
+  int64_t *taps, *weight_offsets;
+  T* rest;
+  Scratch(const ConvPlan& plan, void* workspace) {
+    taps = static_cast<int64_t*>(workspace);
+    weight_offsets = taps + plan.table;
+    rest = reinterpret_cast<T*>(weight_offsets + plan.table);
+    make_tables(plan, taps, weight_offsets);
   }
 };
 
@@ -210,26 +122,51 @@ template <class T>
 Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
   const ConvPlan& plan = data.as<ConvPlan>();
   if (plan.tasks == 0) return {};
-  const int64_t taps = plan.planes.channels * plan.planes.axis[0].kernel * plan.planes.axis[1].kernel;
-  int64_t* const tables = static_cast<int64_t*>(workspace);
-  T* const packed = reinterpret_cast<T*>(tables + 2 * taps);
+  const Scratch<T> scratch(plan, workspace);
+  const T* const source = in.at<const T>(0);
+  T* const buffers = scratch.rest + plan.packed;
   const Convolution<T> c{.plan = plan,
-                         .source = in.at<const T>(0),
                          .weight = in.at<const T>(1),
                          .bias = in.count > 2 ? in.at<const T>(2) : nullptr,
                          .out = out.at<T>(0),
-                         .taps = tables,
-                         .weight_offsets = tables + taps,
-                         .packed = packed,
-                         .buffers = packed + plan.planes.groups * plan.filters * taps};
-  c.make_tables();
+                         .taps = scratch.taps,
+                         .weight_offsets = scratch.weight_offsets,
+                         .packed = scratch.rest};
   c.pack_all();
-  parallel(plan.tasks, [&](int64_t task) { c.run_task(task); });
+  parallel(plan.tasks, [&](int64_t task) {
+    for_items(plan, task, source, buffers + task * plan.buffer,
+              [&](auto... item) { c.convolve_unit(item...); });
+  });
+  return {};
+}
+
+template <class T>
+Status run_packed(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
+  const ConvPlan& plan = data.as<ConvPlan>();
+  const Scratch<T> scratch(plan, workspace);
+  const T* const source = in.at<const T>(0);
+  T* const buffers = scratch.rest + plan.packed;
+  const PackedConvolution<T> c{.plan = plan,
+                               .weight = in.at<const T>(1),
+                               .bias = in.count > 2 ? in.at<const T>(2) : nullptr,
+                               .out = out.at<T>(0),
+                               .taps = scratch.taps,
+                               .weight_offsets = scratch.weight_offsets,
+                               .packed = scratch.rest};
+  c.pack_all_weights();
+  parallel(plan.tasks, [&](int64_t task) {
+    T* const buffer = buffers + task * plan.buffer;
+    for_items(plan, task, source, buffer + plan.block,
+              [&](auto... item) { c.convolve_unit(item..., buffer); });
+  });
   return {};
 }
 
 }  // namespace
 
-extern constinit const ConvTable conv = {.run = {run<float>, run<double>}, .tile_rows = kRows};
+extern constinit const ConvTable conv = {.run = {run<float>, run<double>},
+                                         .packed = {run_packed<float>, run_packed<double>},
+                                         .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
+                                         .tile_rows = kRows};
 
 }  // namespace chainrule::cpu::CHAINRULE_ISA_NS

@@ -13,6 +13,7 @@
 #include "core/dtype.h"
 #include "core/plan.h"
 #include "cpu/isa.h"
+#include "cpu/kernels/gemm_blocks.h"
 
 namespace chainrule::cpu {
 
@@ -58,15 +59,22 @@ struct ConvPlanes {
 };
 
 // Inputs: source, weight and perhaps bias. Workspace: the tables of tap and weight offsets, the packed
-// weights, then each task's planes.
+// weights, then each task's planes. Two ways: tiles that read the planes where they are (conv.cpp), and, for
+// many filters, panels packed from them (conv_packed.h).
 struct ConvPlan {
-  RunFn run;  // by dtype
+  RunFn run;  // by dtype and way
   ConvPlanes planes;
   int64_t filters;                                  // of a group
   int64_t weight_filter_step, weight_channel_step;  // a group's weights take filters * channels * taps
   int64_t split;                                    // filters of an item of work
   int64_t tasks, pack_tasks;
-  int64_t buffer;        // elements of a task's planes
+  int64_t table;   // entries of each table
+  int64_t packed;  // elements of the packed weights
+  int64_t buffer;  // elements of a task: packed positions and results, planes
+  // Of the packed way: filters of a panel, taps of a block, positions of a block, elements before the planes,
+  // and whether the weights of consecutive taps have one distance.
+  int64_t panel, depth, columns, block;
+  bool regular_weights;
   bool contiguous_rows;  // result rows follow one another as the plane's do
 };
 
@@ -90,7 +98,8 @@ struct ConvBiasGradPlan {
 };
 
 struct ConvTable {
-  RunFn run[2];       // float32, float64
+  RunFn run[2], packed[2];  // float32, float64
+  GemmBlocks blocks[2];
   int64_t tile_rows;  // splits of the filters are multiples of this
 };
 

@@ -1,0 +1,121 @@
+#pragma once
+// What every way of computing a convolution walks over: the phases of the result, their taps, and the items
+// of work. Included by kernels only.
+
+#include "cpu/kernels/conv_planes.h"
+
+namespace chainrule::cpu::CHAINRULE_ISA_NS {
+namespace {
+
+// One phase of the result within a unit: where its grid positions go, clipped to the result.
+struct Phase {
+  int64_t out_row, out_col;  // of grid position 0 of the unit
+  int64_t row_low, row_high, col_low, col_high;
+};
+
+Phase phase_of(const ConvPlanes& p, int64_t band, int64_t rh, int64_t rw) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  Phase f;
+  f.out_row = band * p.band * h.out_step + rh + h.out_origin;
+  f.out_col = rw + w.out_origin;
+  f.row_low = greater(0, ceil_div(-f.out_row, h.out_step));
+  f.row_high = lesser(lesser(p.band, h.grid - band * p.band), ceil_div(h.out - f.out_row, h.out_step));
+  f.col_low = greater(0, ceil_div(-f.out_col, w.out_step));
+  f.col_high = lesser(w.grid, ceil_div(w.out - f.out_col, w.out_step));
+  return f;
+}
+
+// Writes the columns of a tile that are result positions: the grid's rows are longer than the result's.
+template <class T>
+void store_tile(const ConvPlanes& p, const Phase& f, const T* tile, int64_t tile_step, int64_t rows, T* out,
+                int64_t first, int64_t columns) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  int64_t row = first / p.pitch, col = first % p.pitch;
+  for (int64_t t = 0; t < columns; ++row, col = 0) {
+    const int64_t n = lesser(p.pitch - col, columns - t);
+    const int64_t low = greater(col, f.col_low), high = lesser(col + n, f.col_high);
+    if (row >= f.row_low && row < f.row_high && low < high) {
+      T* to = out + (row * h.out_step + f.out_row) * w.out + low * w.out_step + f.out_col;
+      const T* from = tile + t + low - col;
+      for (int64_t r = 0; r < rows; ++r) {
+        scatter_row(to + r * h.out * w.out, from + r * tile_step, high - low, w.out_step);
+      }
+    }
+    t += n;
+  }
+}
+
+// The taps of one phase, in the order in which they are summed.
+template <class F>
+[[gnu::always_inline]] inline void for_taps(const ConvPlanes& p, int64_t rh, int64_t rw, F&& body) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  for (int64_t c = 0; c < p.channels; ++c) {
+    for (int64_t kh = 0; kh < h.kernel; ++kh) {
+      if (h.phase(kh) != rh) continue;
+      for (int64_t kw = 0; kw < w.kernel; ++kw) {
+        if (w.phase(kw) == rw) body(c, kh, kw);
+      }
+    }
+  }
+}
+
+template <class F>
+[[gnu::always_inline]] inline void for_phases(const ConvPlanes& p, F&& body) {
+  for (int64_t rh = 0; rh < p.axis[0].phases; ++rh) {
+    for (int64_t rw = 0; rw < p.axis[1].phases; ++rw) body(rh, rw);
+  }
+}
+
+int64_t taps_of_phase(const ConvAxis& axis, int64_t phase) {
+  int64_t count = 0;
+  for (int64_t k = 0; k < axis.kernel; ++k) count += axis.phase(k) == phase;
+  return count;
+}
+
+[[gnu::always_inline]] inline int64_t taps_of_phases(const ConvPlanes& p, int64_t rh, int64_t rw) {
+  return p.channels * taps_of_phase(p.axis[0], rh) * taps_of_phase(p.axis[1], rw);
+}
+
+[[gnu::always_inline]] inline int64_t taps_total(const ConvPlanes& p) {
+  return p.channels * p.axis[0].kernel * p.axis[1].kernel;
+}
+
+// The offsets of all taps, phase after phase: in the planes and in the weights.
+inline void make_tables(const ConvPlan& plan, int64_t* taps, int64_t* weight_offsets) {
+  const ConvPlanes& p = plan.planes;
+  int64_t at = 0;
+  for_phases(p, [&](int64_t rh, int64_t rw) {
+    for_taps(p, rh, rw, [&](int64_t c, int64_t kh, int64_t kw) {
+      taps[at] = tap_offset(p, c, kh, kw);
+      weight_offsets[at++] = c * plan.weight_channel_step + kh * p.axis[1].kernel + kw;
+    });
+  });
+}
+
+// The items of a task, units times splits of the filters: body(image, group, band, planes, first filter,
+// end). Consecutive items of a unit share its planes, which are copied into `buffer` once.
+template <class T, class F>
+void for_items(const ConvPlan& plan, int64_t task, const T* source, T* buffer, F&& body) {
+  const ConvPlanes& p = plan.planes;
+  const int64_t splits = (plan.filters + plan.split - 1) / plan.split;
+  const int64_t items = p.images * p.groups * p.bands * splits;
+  const int64_t source_size = p.channels * p.axis[0].source * p.axis[1].source;
+  int64_t copied = -1;
+  for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
+    const int64_t unit = i / splits, first = i % splits * plan.split;
+    const int64_t band = unit % p.bands, image_group = unit / p.bands;
+    const T* planes = source + image_group * source_size;
+    if (p.in_place) {
+      planes += band * p.band * p.pitch;
+    } else {
+      if (unit != copied) copy_planes(p, planes, band, buffer);
+      copied = unit;
+      planes = buffer;
+    }
+    body(image_group / p.groups, image_group % p.groups, band, planes, first,
+         lesser(first + plan.split, plan.filters));
+  }
+}
+
+}  // namespace
+}  // namespace chainrule::cpu::CHAINRULE_ISA_NS

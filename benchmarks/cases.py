@@ -50,9 +50,13 @@ class Case:
 
 
 def load(families: list[str] | None = None, threads: int = 2) -> list[Case]:
-    """The cases of some families, or of all, in the files' order."""
+    """The cases of some families, or of all, group by group in the files' order."""
     names = families or sorted(path.stem for path in SHAPES.glob("*.txt"))
-    return [case for name in names for case in _cases_of(name, threads)]
+    groups: dict[str, list[Case]] = {}
+    for name in names:
+        for case in _cases_of(name, threads):
+            groups.setdefault(case.group, []).append(case)
+    return [case for members in groups.values() for case in members]
 
 
 def _cases_of(family: str, threads: int) -> Iterator[Case]:

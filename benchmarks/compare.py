@@ -303,6 +303,7 @@ def main() -> None:
             "cpu": cpu_name(),
             "isa": isa,
             "threads": options.threads,
+            "samples": options.rounds * options.samples,
             "versions": [w.version for w in workers],
         }
         Path(options.json).write_text(

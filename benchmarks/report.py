@@ -69,7 +69,8 @@ def main() -> None:
     page = DOCS / "benchmarks.md"
     head = page.read_text().split("<!-- measured -->")[0]
     machine = run["machine"]
-    text = f"{machine['cpu']}, {machine['threads']} threads, {'; '.join(machine['versions'])}."
+    text = f"{machine['cpu']}, {machine['threads']} threads, {'; '.join(machine['versions'])}; "
+    text += f"{machine['samples']} samples of each."
     page.write_text(f"{head}<!-- measured -->\n\n{text}\n\n{table(run['groups'])}\n")
 
 

@@ -3,6 +3,7 @@
 #include "cpu/kernels/conv.h"
 
 #include "core/parallel.h"
+#include "cpu/kernels/conv_depthwise.h"
 #include "cpu/kernels/conv_packed.h"
 #include "cpu/kernels/conv_phases.h"
 #include "cpu/kernels/conv_tile.h"
@@ -20,6 +21,9 @@ void convolve_rows(const ConvPlan& plan, const Phase& f, const T* planes, const 
   constexpr int64_t wide = vectors_of<kR> * simd::kLanes<T>;
   alignas(64) T tile[kR * wide];
   if (f.row_low >= f.row_high || f.col_low >= f.col_high) return;
+  if constexpr (kR == 1) {
+    if (w.out_step == 1) return convolve_depthwise(plan, f, planes, taps, tap_count, weights, bias, out);
+  }
   const int64_t end = (f.row_high - 1) * p.pitch + f.col_high;
   const int64_t begin = f.row_low * p.pitch + f.col_low;
   for (int64_t q = begin; q < end; q += wide) {

@@ -25,7 +25,12 @@ template <class T, int kR, int kV, bool kPartial>
 void depthwise_tile(const DepthwiseTile<T>& t) {
   using V = simd::Vec<T>;
   constexpr int64_t lanes = simd::kLanes<T>;
-  const int64_t last = t.columns - (kV - 1) * lanes;
+  // The last vector reaches back over columns that have been computed: masked stores are slow. Only where
+  // there is no whole vector a mask is needed.
+  constexpr bool masked = kPartial && kV == 1;
+  const auto column = [&](int v) __attribute__((always_inline)) {
+    return kPartial && !masked && v == kV - 1 ? t.columns - lanes : v * lanes;
+  };
   V sum[kR][kV];
 #pragma GCC unroll 8
   for (int r = 0; r < kR; ++r) {
@@ -39,8 +44,8 @@ void depthwise_tile(const DepthwiseTile<T>& t) {
     for (int r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
       for (int v = 0; v < kV; ++v) {
-        const T* const at = from + r * t.pitch + v * lanes;
-        const V x = kPartial && v == kV - 1 ? simd::load_n(at, last) : simd::load(at);
+        const T* const at = from + r * t.pitch + column(v);
+        const V x = masked ? simd::load_n(at, t.columns) : simd::load(at);
         sum[r][v] = simd::fma(weight, x, sum[r][v]);
       }
     }
@@ -49,9 +54,9 @@ void depthwise_tile(const DepthwiseTile<T>& t) {
   for (int r = 0; r < kR; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < kV; ++v) {
-      T* const to = t.out + r * t.out_step + v * lanes;
-      if (kPartial && v == kV - 1) {
-        simd::store_n(to, sum[r][v], last);
+      T* const to = t.out + r * t.out_step + column(v);
+      if (masked) {
+        simd::store_n(to, sum[r][v], t.columns);
       } else {
         simd::store(to, sum[r][v]);
       }

@@ -18,9 +18,12 @@ namespace {
 template <class T>
 [[gnu::always_inline]] inline void copy_row(T* to, const T* from, int64_t n) {
   constexpr int64_t lanes = simd::kLanes<T>;
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) simd::store(to + i, simd::load(from + i));
-  if (i < n) simd::store_n(to + i, simd::load_n(from + i, n - i), n - i);
+  if (n < lanes) {
+    if (n > 0) simd::store_n(to, simd::load_n(from, n), n);
+    return;
+  }
+  for (int64_t i = 0; i + lanes <= n; i += lanes) simd::store(to + i, simd::load(from + i));
+  simd::store(to + n - lanes, simd::load(from + n - lanes));  // reaches back: masked stores are slow
 }
 
 template <class T>

@@ -34,12 +34,16 @@ struct Tile {
 };
 
 // out[r][c] = bias[r] + sum over k of weights[k][r] * planes[taps[k] + c]. kPartial: the last vector has
-// fewer columns, and neither reads nor writes beyond them.
+// fewer columns. It reaches back over columns that the one before has too (masked stores are slow); only
+// where there is none before it is it masked.
 template <class T, int kR, int kV, bool kPartial>
 void multiply_tile(const Tile<T>& t) {
   using V = simd::Vec<T>;
   constexpr int64_t lanes = simd::kLanes<T>;
-  const int64_t last = t.columns - (kV - 1) * lanes;
+  constexpr bool masked = kPartial && kV == 1;
+  const auto column = [&](int v) __attribute__((always_inline)) {
+    return kPartial && !masked && v == kV - 1 ? t.columns - lanes : v * lanes;
+  };
   V sum[kR][kV];
 #pragma GCC unroll 8
   for (int r = 0; r < kR; ++r) {
@@ -53,7 +57,7 @@ void multiply_tile(const Tile<T>& t) {
     V x[kV];
 #pragma GCC unroll 8
     for (int v = 0; v < kV; ++v) {
-      x[v] = kPartial && v == kV - 1 ? simd::load_n(from + v * lanes, last) : simd::load(from + v * lanes);
+      x[v] = masked ? simd::load_n(from, t.columns) : simd::load(from + column(v));
     }
 #pragma GCC unroll 8
     for (int r = 0; r < kR; ++r) {
@@ -67,10 +71,10 @@ void multiply_tile(const Tile<T>& t) {
     T* to = t.out + r * t.out_step;
 #pragma GCC unroll 8
     for (int v = 0; v < kV; ++v) {
-      if (kPartial && v == kV - 1)
-        simd::store_n(to + v * lanes, sum[r][v], last);
+      if (masked)
+        simd::store_n(to, sum[r][v], t.columns);
       else
-        simd::store(to + v * lanes, sum[r][v]);
+        simd::store(to + column(v), sum[r][v]);
     }
   }
 }

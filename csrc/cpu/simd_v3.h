@@ -54,14 +54,26 @@ template <class T>
   }
 }
 
+// In pieces of 16, 8, 4 bytes: on AMD's processors a masked store is microcode and takes ten times as long.
 template <class T>
 [[gnu::always_inline]] inline void store_n(T* p, Vec<T> v, std::int64_t n) {
-  if constexpr (sizeof(T) == 4) {
-    const auto mask = lane_indices<std::int32_t>() < splat<std::int32_t>(static_cast<std::int32_t>(n));
-    _mm256_maskstore_epi32(reinterpret_cast<int*>(p), (__m256i)mask, (__m256i)v);
-  } else if constexpr (sizeof(T) == 8) {
-    const auto mask = lane_indices<std::int64_t>() < splat<std::int64_t>(n);
-    _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), (__m256i)mask, (__m256i)v);
+  if constexpr (sizeof(T) >= 4) {
+    const std::int64_t words = n * static_cast<std::int64_t>(sizeof(T) / 4);
+    if (words <= 0) return;
+    auto* to = reinterpret_cast<std::int32_t*>(p);
+    if (words >= 8) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)v);
+    __m128i rest = _mm256_castsi256_si128((__m256i)v);
+    if (words & 4) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to), rest);
+      rest = _mm256_extracti128_si256((__m256i)v, 1);
+      to += 4;
+    }
+    if (words & 2) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(to), rest);
+      rest = _mm_unpackhi_epi64(rest, rest);
+      to += 2;
+    }
+    if (words & 1) _mm_storeu_si32(to, rest);
   } else {
     store_tail(p, v, n);
   }

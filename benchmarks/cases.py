@@ -117,12 +117,16 @@ class Conv:
         a = case.args
         return (a["hw"] + 2 * a["p"] - a["k"]) // a["s"] + 1
 
+    @staticmethod
+    def weight_channels(a) -> tuple[int, int]:
+        return a["f"], a["c"] // a.get("g", 1)
+
     @classmethod
     def inputs(cls, case, rng):
         a, side = case.args, cls.out(case)
         return {
             "x": _normal(rng, a["n"], a["c"], a["hw"], a["hw"]),
-            "w": _normal(rng, a["f"], a["c"] // a.get("g", 1), a["k"], a["k"]) / np.float32(a["k"]),
+            "w": _normal(rng, *cls.weight_channels(a), a["k"], a["k"]) / np.float32(a["k"]),
             "g": _normal(rng, a["n"], a["f"], side, side),
         }
 
@@ -146,14 +150,9 @@ class ConvTranspose(Conv):
         a = case.args
         return (a["hw"] - 1) * a["s"] - 2 * a["p"] + a["k"]
 
-    @classmethod
-    def inputs(cls, case, rng):
-        a, side = case.args, cls.out(case)
-        return {
-            "x": _normal(rng, a["n"], a["c"], a["hw"], a["hw"]),
-            "w": _normal(rng, a["c"], a["f"], a["k"], a["k"]) / np.float32(a["k"]),
-            "g": _normal(rng, a["n"], a["f"], side, side),
-        }
+    @staticmethod
+    def weight_channels(a) -> tuple[int, int]:
+        return a["c"], a["f"]
 
     @classmethod
     def flops(cls, case):

@@ -90,8 +90,8 @@ struct Convolution {
     });
   }
 
-  void convolve_unit(int64_t image, int64_t group, int64_t band, const T* planes, int64_t begin,
-                     int64_t end) const {
+  void convolve_unit(int64_t image, int64_t group, int64_t band, const T* planes, int64_t begin, int64_t end,
+                     T* /*scratch*/) const {
     const int64_t total = taps_total(p), size = p.axis[0].out * p.axis[1].out;
     const T* const weights = packed + group * plan.filters * total;
     const T* const biases = bias ? bias + group * plan.filters : nullptr;
@@ -122,55 +122,36 @@ struct Scratch {
   }
 };
 
-template <class T>
+// Either way of computing: pack the weights, then the items of each task.
+template <class T, template <class> class Way>
 Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
   const ConvPlan& plan = data.as<ConvPlan>();
   if (plan.tasks == 0) return {};
   const Scratch<T> scratch(plan, workspace);
   const T* const source = in.at<const T>(0);
   T* const buffers = scratch.rest + plan.packed;
-  const Convolution<T> c{.plan = plan,
-                         .weight = in.at<const T>(1),
-                         .bias = in.count > 2 ? in.at<const T>(2) : nullptr,
-                         .out = out.at<T>(0),
-                         .taps = scratch.taps,
-                         .weight_offsets = scratch.weight_offsets,
-                         .packed = scratch.rest};
-  c.pack_all();
-  parallel(plan.tasks, [&](int64_t task) {
-    for_items(plan, task, source, buffers + task * plan.buffer,
-              [&](auto... item) { c.convolve_unit(item...); });
-  });
-  return {};
-}
-
-template <class T>
-Status run_packed(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
-  const ConvPlan& plan = data.as<ConvPlan>();
-  const Scratch<T> scratch(plan, workspace);
-  const T* const source = in.at<const T>(0);
-  T* const buffers = scratch.rest + plan.packed;
-  const PackedConvolution<T> c{.plan = plan,
-                               .weight = in.at<const T>(1),
-                               .bias = in.count > 2 ? in.at<const T>(2) : nullptr,
-                               .out = out.at<T>(0),
-                               .taps = scratch.taps,
-                               .weight_offsets = scratch.weight_offsets,
-                               .packed = scratch.rest};
-  c.pack_all_weights();
+  const Way<T> way{.plan = plan,
+                   .weight = in.at<const T>(1),
+                   .bias = in.count > 2 ? in.at<const T>(2) : nullptr,
+                   .out = out.at<T>(0),
+                   .taps = scratch.taps,
+                   .weight_offsets = scratch.weight_offsets,
+                   .packed = scratch.rest};
+  way.pack_all();
   parallel(plan.tasks, [&](int64_t task) {
     T* const buffer = buffers + task * plan.buffer;
     for_items(plan, task, source, buffer + plan.block,
-              [&](auto... item) { c.convolve_unit(item..., buffer); });
+              [&](auto... item) { way.convolve_unit(item..., buffer); });
   });
   return {};
 }
 
 }  // namespace
 
-extern constinit const ConvTable conv = {.run = {run<float>, run<double>},
-                                         .packed = {run_packed<float>, run_packed<double>},
-                                         .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
-                                         .tile_rows = kRows};
+extern constinit const ConvTable conv = {
+    .run = {run<float, Convolution>, run<double, Convolution>},
+    .packed = {run<float, PackedConvolution>, run<double, PackedConvolution>},
+    .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
+    .tile_rows = kRows};
 
 }  // namespace chainrule::cpu::CHAINRULE_ISA_NS

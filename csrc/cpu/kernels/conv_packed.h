@@ -61,7 +61,7 @@ struct PackedConvolution {
     }
   }
 
-  void pack_all_weights() const {
+  void pack_all() const {
     const int64_t total = p.groups * panels();
     parallel(plan.pack_tasks, [&](int64_t task) {
       for (int64_t i = task * total / plan.pack_tasks; i < (task + 1) * total / plan.pack_tasks; ++i) {

@@ -21,6 +21,7 @@ KINDS = {
     "test_ops.py::test_any_number_of_threads_gives_the_same_bits": len(runs(LARGE)),
     "test_random.py": 15,
     "test_accuracy.py": 30,
+    "test_conv.py": 28,
     "test_subnormals.py": 70,
 }
 

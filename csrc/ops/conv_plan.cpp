@@ -7,7 +7,8 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "cpu/kernels/conv.h"
+#include "cpu/kernels/conv_winograd.h"
+#include "ops/conv_winograd_plan.h"
 
 namespace chainrule::ops {
 
@@ -195,7 +196,8 @@ void choose_panels(cpu::ConvPlan& c, int64_t taps, int64_t wanted, DType dtype) 
 
 void plan_conv(const Shape& image, const Shape& weight, const Shape& result, const ConvParams& params,
                bool transposed, DType dtype, Plan& plan) {
-  cpu::ConvPlan& c = plan.emplace<cpu::ConvPlan>();
+  cpu::ConvWinogradPlan& winograd = plan.emplace<cpu::ConvWinogradPlan>();
+  cpu::ConvPlan& c = winograd.direct;
   c.run = cpu::conv_kernels().run[dtype == DType::float64];
   plan.flush_denormals = dtype == DType::float32;
   c.planes = make_planes(image, weight, result, params, transposed);
@@ -228,11 +230,15 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   c.buffer += p.in_place ? 0 : p.channels * h.slots * w.slots * p.plane;
   c.buffer = round_up(c.buffer, 16);
   plan.workspace = bytes_of(2 * c.table, {{1, c.packed}, {c.tasks, c.buffer}}, dtype);
+  if (dtype == DType::float32 && winograd_pays(image, weight, result, params, transposed)) {
+    plan_winograd(image, weight, result, params, transposed, winograd, plan);
+  }
 }
 
 void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape& result,
                            const ConvParams& params, DType dtype, Plan& plan) {
-  cpu::ConvWeightGradPlan& c = plan.emplace<cpu::ConvWeightGradPlan>();
+  cpu::ConvWinogradGradPlan& winograd = plan.emplace<cpu::ConvWinogradGradPlan>();
+  cpu::ConvWeightGradPlan& c = winograd.direct;
   c.run = cpu::conv_grad_kernels().weight_grad[dtype == DType::float64];
   plan.flush_denormals = dtype == DType::float32;
   c.planes = make_planes(image, weight, result, params, false);
@@ -264,6 +270,9 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
   c.chunk = std::clamp<int64_t>(kPlaneBytes / unit_bytes, 1, ceil_div(units, c.shards));
   c.buffer = c.chunk * (unit_planes + unit_rows);
   plan.workspace = bytes_of(taps, {{c.shards == 1 ? 0 : c.shards, size}, {c.tasks, c.buffer}}, dtype);
+  if (dtype == DType::float32 && winograd_pays(image, weight, result, params, false)) {
+    plan_winograd_grad(image, weight, result, params, winograd, plan);
+  }
 }
 
 void plan_conv_bias_grad(const Shape& grad, DType dtype, Plan& plan) {

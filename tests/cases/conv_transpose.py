@@ -89,6 +89,8 @@ CASES = [
         conv(f"layout-{k}", (2, 4, 5, 6), (4, 3, 3, 2), groups=2, stride=2, layouts=(k,) * 3)
         for k in ("transposed", "sliced", "expanded")
     ],
+    conv("large-winograd", (3, 18, 13, 15), (18, 20, 3, 3), padding=1, large=True),
+    conv("large-winograd-padding", (4, 16, 17, 14), (16, 18, 3, 3), padding=(0, 3), large=True),
     conv("large-packed", (2, 48, 20, 19), (48, 26, 3, 3), stride=2, padding=1, output_padding=1, large=True),
     conv("large", (16, 16, 14, 14), (16, 32, 3, 3), padding=1, large=True),
     conv("large-doubling", (8, 32, 14, 14), (32, 16, 4, 4), stride=2, padding=1, large=True),

@@ -88,7 +88,10 @@ struct ConvWeightGradPlan {
   int64_t shards, tasks, add_tasks;
   int64_t length;  // summed positions of a unit, a multiple of the vector
   int64_t chunk;   // units summed before their planes are replaced
-  int64_t buffer;  // elements of a task's planes and gradient rows
+  int64_t buffer;  // elements of a task's planes, gradient rows and panels
+  // With many filters and taps, the product of packed panels: filters of a panel, or 0 for dot products,
+  // positions of a block, and elements of the panels.
+  int64_t panel, depth, panels;
 };
 
 // Sum over images and pixels of each channel.
@@ -105,6 +108,7 @@ struct ConvTable {
 
 struct ConvGradTable {
   RunFn weight_grad[2], bias_grad[2];
+  GemmBlocks blocks[2];
   int64_t tile_rows;
   int64_t vector_bytes;
 };

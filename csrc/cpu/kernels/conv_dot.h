@@ -21,9 +21,9 @@ struct DotTile {
   const T* rows;  // gradient rows, `length` apart
   const T* planes;
   int64_t length;
-  int64_t units, row_unit_step, plane_unit_step;
-  int64_t taps[kTaps];  // plane offsets
-  T sums[kRows * kTaps];
+  int64_t units = 0, row_unit_step, plane_unit_step;
+  int64_t taps[kTaps] = {};  // plane offsets
+  T sums[kRows * kTaps] = {};
 };
 
 // Two vectors into one that has half as many partial sums of each: those of `a` where bit `distance` of the

@@ -1,9 +1,12 @@
 // Gradients of a convolution with respect to its weight and bias: sums over images and pixels. The weight
 // gradient is a set of dot products between rows of the result's gradient and shifted planes of the source
 // (conv.h), both laid out with the planes' pitch, the gradient with zeros where the grid leaves the result.
+// With many filters and taps it is a packed matrix product instead, [filters, positions] x [positions, taps],
+// a block of positions at a time (conv_grad_packed.h).
 
 #include "core/parallel.h"
 #include "cpu/kernels/conv_dot.h"
+#include "cpu/kernels/conv_grad_packed.h"
 #include "cpu/kernels/conv_planes.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
@@ -38,6 +41,8 @@ struct WeightGradient {
   T* buffers;
 
   int64_t tap_count() const { return p.channels * p.axis[0].kernel * p.axis[1].kernel; }
+  int64_t source_size() const { return p.channels * p.axis[0].source * p.axis[1].source; }
+  int64_t out_size() const { return p.axis[0].out * p.axis[1].out; }
   int64_t unit_planes() const { return p.channels * p.axis[0].slots * p.axis[1].slots * p.plane; }
 
   void make_table() const {
@@ -67,7 +72,7 @@ struct WeightGradient {
 
   // Adds the products of the units held in the buffer to the sums of `filters` filters.
   template <int kR = kRows>
-  void add_filters(DotTile<T>& t, int64_t filters, T* to, bool first) const {
+  void add_filters(DotTile<T> t, int64_t filters, T* to, bool first) const {
     for (; filters >= kR; filters -= kR, t.rows += kR * plan.length, to += kR * tap_count()) {
       add_rows<kR>(t, to, first);
     }
@@ -76,33 +81,47 @@ struct WeightGradient {
     }
   }
 
+  // The copies of the units [first, first + n) of a group: planes, then the rows of `filters` filters.
+  void copy_units(int64_t group, int64_t first, int64_t n, int64_t first_filter, int64_t filters, T* planes,
+                  T* rows) const {
+    for (int64_t u = 0; u < n; ++u) {
+      const int64_t at = (first + u) / p.bands * p.groups + group, band = (first + u) % p.bands;
+      copy_planes(p, source + at * source_size(), band, planes + u * unit_planes());
+      copy_gradient(plan, gradient + (at * plan.filters + first_filter) * out_size(), band, filters,
+                    rows + u * filters * plan.length);
+    }
+  }
+
   // One group and split of the filters over one shard of the units (images and bands of the group).
   void run_item(int64_t group, int64_t split, int64_t shard, T* buffer) const {
-    const int64_t units = p.images * p.bands;
-    const int64_t first_filter = split * plan.split,
-                  filters = lesser(plan.split, plan.filters - first_filter);
+    const int64_t units = p.images * p.bands, first_filter = split * plan.split;
+    const int64_t filters = lesser(plan.split, plan.filters - first_filter);
     const int64_t begin = shard * units / plan.shards, end = (shard + 1) * units / plan.shards;
-    const int64_t source_size = p.channels * p.axis[0].source * p.axis[1].source;
-    const int64_t out_size = p.axis[0].out * p.axis[1].out;
     T* const to = sums + ((shard * p.groups + group) * plan.filters + first_filter) * tap_count();
-    T* const rows = buffer + plan.chunk * unit_planes();
+    T* const planes = buffer + plan.panels;
+    T* const rows = planes + plan.chunk * unit_planes();
+    DotTile<T> t{.rows = rows,
+                 .planes = planes,
+                 .length = plan.length,
+                 .row_unit_step = filters * plan.length,
+                 .plane_unit_step = unit_planes()};
+    if (p.in_place) {
+      const int64_t first = begin * p.groups + group;
+      t.planes = source + first * source_size();
+      t.plane_unit_step = p.groups * source_size();
+      t.rows = gradient + (first * plan.filters + first_filter) * out_size();
+      t.row_unit_step = p.groups * plan.filters * out_size();
+      t.units = end - begin;
+      return add_packed(plan, t, taps, filters, buffer, to, true);
+    }
     for (int64_t chunk = begin; chunk < end; chunk += plan.chunk) {
-      const int64_t n = lesser(plan.chunk, end - chunk);
-      for (int64_t u = 0; u < n; ++u) {
-        const int64_t at = (chunk + u) / p.bands * p.groups + group, band = (chunk + u) % p.bands;
-        copy_planes(p, source + at * source_size, band, buffer + u * unit_planes());
-        copy_gradient(plan, gradient + (at * plan.filters + first_filter) * out_size, band, filters,
-                      rows + u * filters * plan.length);
+      t.units = lesser(plan.chunk, end - chunk);
+      copy_units(group, chunk, t.units, first_filter, filters, planes, rows);
+      if (plan.panel > 0) {
+        add_packed(plan, t, taps, filters, buffer, to, chunk == begin);
+      } else {
+        add_filters(t, filters, to, chunk == begin);
       }
-      DotTile<T> t{.rows = rows,
-                   .planes = buffer,
-                   .length = plan.length,
-                   .units = n,
-                   .row_unit_step = filters * plan.length,
-                   .plane_unit_step = unit_planes(),
-                   .taps = {},
-                   .sums = {}};
-      add_filters(t, filters, to, chunk == begin);
     }
   }
 
@@ -206,6 +225,7 @@ Status bias_grad(Stream&, const PlanData& data, Ptrs in, Ptrs out, void*) {
 
 extern constinit const ConvGradTable conv_grad = {.weight_grad = {weight_grad<float>, weight_grad<double>},
                                                   .bias_grad = {bias_grad<float>, bias_grad<double>},
+                                                  .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
                                                   .tile_rows = kRows,
                                                   .vector_bytes = simd::kVectorBytes};
 

@@ -33,10 +33,10 @@ template <int distance, class V, int L>
   }
 }
 
-// to[k * to_step + i] = from[i * line + k] for i < lines (at most one vector), the other lanes zero; k <
-// depth.
-template <class T>
-inline void interleave(T* to, int64_t to_step, const T* from, int64_t line, int64_t lines, int64_t depth) {
+// to[k * to_step + i] = line(i)[k] for i < lines (at most one vector), the other lanes zero; k < depth.
+template <class T, class Line>
+[[gnu::always_inline]] inline void interleave(T* to, int64_t to_step, const Line& line, int64_t lines,
+                                              int64_t depth) {
   constexpr int L = simd::kLanes<T>;
   for (int64_t k = 0; k < depth; k += L) {
     const int64_t left = depth - k < L ? depth - k : L;
@@ -44,8 +44,7 @@ inline void interleave(T* to, int64_t to_step, const T* from, int64_t line, int6
 #pragma GCC unroll 16
     for (int i = 0; i < L; ++i) {
       v[i] = simd::Vec<T>{};
-      if (i < lines)
-        v[i] = left == L ? simd::load(from + i * line + k) : simd::load_n(from + i * line + k, left);
+      if (i < lines) v[i] = left == L ? simd::load(line(i) + k) : simd::load_n(line(i) + k, left);
     }
     transpose_stage<L / 2>(v);
     T* const row = to + k * to_step;
@@ -59,6 +58,13 @@ inline void interleave(T* to, int64_t to_step, const T* from, int64_t line, int6
       }
     }
   }
+}
+
+// The lines are `line` elements apart.
+template <class T>
+inline void interleave(T* to, int64_t to_step, const T* from, int64_t line, int64_t lines, int64_t depth) {
+  interleave(
+      to, to_step, [=](int64_t i) __attribute__((always_inline)) { return from + i * line; }, lines, depth);
 }
 
 // to[k * width + i] = from[i * line + k * step] for i < lines, zero for lines <= i < width; width is a

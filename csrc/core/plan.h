@@ -26,7 +26,7 @@ struct PlanBlock {
   virtual ~PlanBlock() = default;
 };
 
-inline constexpr size_t kPlanBytes = 640;
+inline constexpr size_t kPlanBytes = 768;
 
 // The part of a plan that a kernel sees: trivially copyable.
 struct PlanData {

@@ -29,15 +29,20 @@ constexpr int64_t kSpreadColumns = 16;
 // From so many filters and taps on, packing positions into panels pays, unless the whole image stays in the
 // first-level cache anyway.
 constexpr int64_t kPackedFilters = 24, kPackedTaps = 64, kPackedBytes = 64 * 1024;
+// Weights of a filter transposed at a time, when the taps of a phase are no neighbours.
+constexpr int64_t kPackedWeights = 512;
+// Gathered positions are gathered again for every split of the filters, which has at least so many.
+constexpr int64_t kGatheredSplit = 64;
 // For the weight gradient, where the planes are copied once per split of the filters. Short chains of sums
 // keep the error small.
 constexpr int64_t kPackedGradFilters = 16, kPackedGradTaps = 24, kPackedGradSplit = 64,
                   kPackedGradDepth = 128;
-constexpr int64_t kPackedPanels = 8;  // panels of positions in a block
 // Elements that the private sums of a weight gradient may take together.
 constexpr int64_t kPrivateSums = int64_t{1} << 22;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+int64_t round_up(int64_t n, int64_t to) { return ceil_div(n, to) * to; }
 
 // Bytes of workspace; an image too large for memory is an error here and not a wrapped size.
 size_t bytes_of(int64_t tables, std::initializer_list<std::pair<int64_t, int64_t>> arrays, DType dtype) {
@@ -106,6 +111,7 @@ ConvPlanes make_planes(const Shape& image, const Shape& weight, const Shape& res
   p.channels = transposed ? weight[0] / params.groups : weight[1];
   p.pitch = p.axis[1].grid + p.axis[1].halo;
   p.in_place = false;
+  p.batch = 1;
   return p;
 }
 
@@ -146,6 +152,22 @@ bool image_is_planes(const ConvPlanes& p) {
   return p.pitch == w.source && h.grid + h.halo <= h.source;
 }
 
+// Worth it when panels of positions as they lie in the planes, halo included, would be emptier. A gathered
+// element costs as much as the multiplications of some filters. Sets the images of a unit.
+bool gathering_pays(ConvPlanes& p, int64_t filters, DType dtype) {
+  constexpr int64_t kGatherFilters = 20, kWholePanel = 16;
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  const int64_t plane = (h.grid + h.halo) * p.pitch;
+  const int64_t bytes = p.channels * h.slots * w.slots * plane * static_cast<int64_t>(size_of(dtype));
+  if (bytes > kPlaneBytes) return false;
+  const int64_t rows = ceil_div(h.out, h.out_step), columns = ceil_div(w.out, w.out_step);
+  const int64_t whole = round_up((rows - 1) * p.pitch + columns, kWholePanel) * p.images;
+  const int64_t gathered = round_up(rows * columns * p.images, kWholePanel);
+  if (gathered * (filters + kGatherFilters) * 8 > whole * filters * 7) return false;
+  p.batch = std::clamp<int64_t>(kPlaneBytes / bytes, 1, p.images);
+  return true;
+}
+
 double flops_of(const ConvPlanes& p, int64_t filters) {
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
   return 2.0 * static_cast<double>(p.images * p.groups) * static_cast<double>(filters * p.channels) *
@@ -156,11 +178,9 @@ int64_t wanted_tasks(double work) {
   return static_cast<int64_t>(std::clamp(work / kTaskFlops, 1.0, static_cast<double>(kMaxTasks)));
 }
 
-int64_t round_up(int64_t n, int64_t to) { return ceil_div(n, to) * to; }
-
 // Items are units times splits of the filters, in whole multiples of `rows`.
 void share_items(cpu::ConvPlan& c, int64_t wanted, int64_t rows) {
-  const int64_t units = c.planes.images * c.planes.groups * c.planes.bands;
+  const int64_t units = ceil_div(c.planes.images, c.planes.batch) * c.planes.groups * c.planes.bands;
   const int64_t splits = std::clamp<int64_t>(ceil_div(wanted, units), 1, ceil_div(c.filters, rows));
   c.split = round_up(ceil_div(c.filters, splits), rows);
   c.tasks = std::min(wanted, units * ceil_div(c.filters, c.split));
@@ -185,13 +205,15 @@ void choose_panels(cpu::ConvPlan& c, int64_t taps, int64_t wanted, DType dtype) 
   c.run = cpu::conv_kernels().packed[wide];
   c.panel = ceil_div(c.filters, ceil_div(c.filters, blocks.mr));
   c.depth = cpu::even_block(p.channels * taps, blocks.kc, 8);
-  c.columns = kPackedPanels * blocks.nr;
-  share_items(c, wanted, c.panel);
+  c.columns = cpu::kConvPanels * blocks.nr;
+  share_items(c, wanted, c.gathered ? round_up(kGatheredSplit, c.panel) : c.panel);
   const int64_t panels = ceil_div(c.filters, c.panel), weights = panels * blocks.a_step * p.channels * taps;
-  c.pack_tasks =
-      std::min<int64_t>(std::clamp<int64_t>(p.groups * weights / 32768, 1, kMaxTasks), p.groups * panels);
+  c.pack_tasks = std::min({std::max<int64_t>(p.groups * weights / 32768, 1), p.groups * panels, c.tasks});
+  c.pack_channels = std::min(p.channels, std::max<int64_t>(1, kPackedWeights / taps));
   c.packed = round_up(p.groups * weights, 16);
-  c.block = c.columns * c.depth + (c.contiguous_rows ? 0 : std::min(c.split, c.filters) * c.columns);
+  c.block =
+      c.columns * c.depth + (c.contiguous_rows && !c.gathered ? 0 : std::min(c.split, c.filters) * c.columns);
+  if (!c.regular_weights) c.block = std::max(c.block, c.pack_channels * taps * blocks.a_step);
   c.block = round_up(c.block, 16);
   c.buffer = c.block;
 }
@@ -216,12 +238,13 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   c.weight_channel_step = transposed ? c.filters * taps : taps;
   c.regular_weights = taps == 1 || (!transposed && h.phases * w.phases == 1);
   const int64_t image_bytes = p.channels * h.source * w.source * static_cast<int64_t>(size_of(dtype));
-  const bool packed =
-      c.filters >= kPackedFilters && p.channels * taps >= kPackedTaps && image_bytes > kPackedBytes;
-  spread_columns(p, c.filters);
+  c.gathered = p.channels * taps >= kPackedTaps && gathering_pays(p, c.filters, dtype);
+  const bool packed = c.gathered || (c.filters >= kPackedFilters && p.channels * taps >= kPackedTaps &&
+                                     image_bytes > kPackedBytes);
+  if (!c.gathered) spread_columns(p, c.filters);
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters));
-  choose_band(p, kPlaneBytes, wanted, packed ? 4 : 8, dtype);
-  p.in_place = image_is_planes(p);
+  choose_band(p, kPlaneBytes, c.gathered ? 1 : wanted, packed ? 4 : 8, dtype);
+  p.in_place = !c.gathered && image_is_planes(p);
   p.plane = p.in_place ? h.source * w.source : (p.band + h.halo) * p.pitch;
   c.contiguous_rows = w.phases == 1 && w.out_step == 1 && w.out_origin == 0 && p.pitch == w.out &&
                       h.phases == 1 && h.out_step == 1 && h.out_origin == 0;
@@ -231,7 +254,7 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   } else {
     choose_tiles(c, taps, wanted);
   }
-  c.buffer += p.in_place ? 0 : p.channels * h.slots * w.slots * p.plane;
+  c.buffer += p.in_place ? 0 : p.batch * p.channels * h.slots * w.slots * p.plane;
   c.buffer = round_up(c.buffer, 16);
   plan.workspace = bytes_of(2 * c.table, {{1, c.packed}, {c.tasks, c.buffer}}, dtype);
   if (dtype == DType::float32 && winograd_pays(image, weight, result, params, transposed)) {

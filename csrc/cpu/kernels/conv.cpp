@@ -59,6 +59,7 @@ struct Convolution {
   const int64_t* taps;            // offsets in the planes, phase after phase
   const int64_t* weight_offsets;  // of the same taps
   T* packed;                      // [group][phase][tile of filters][tap][filter]
+  T* buffers;                     // of the tasks
 
   // Packs the filters [begin, end) of a group.
   void pack(int64_t group, int64_t begin, int64_t end) const {
@@ -136,7 +137,8 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
                    .out = out.at<T>(0),
                    .taps = scratch.taps,
                    .weight_offsets = scratch.weight_offsets,
-                   .packed = scratch.rest};
+                   .packed = scratch.rest,
+                   .buffers = buffers};
   way.pack_all();
   parallel(plan.tasks, [&](int64_t task) {
     T* const buffer = buffers + task * plan.buffer;

@@ -56,7 +56,13 @@ struct ConvPlanes {
   int64_t pitch;                     // elements from one plane row to the next
   int64_t plane;                     // elements from one plane to the next
   bool in_place;                     // the image itself serves as planes
+  // Images of a unit. More than one only when the units are whole images so small that their positions are
+  // gathered across images.
+  int64_t batch;
 };
+
+// Panels of positions in a block of the packed way.
+inline constexpr int64_t kConvPanels = 8;
 
 // Inputs: source, weight and perhaps bias. Workspace: the tables of tap and weight offsets, the packed
 // weights, then each task's planes. Two ways: tiles that read the planes where they are (conv.cpp), and, for
@@ -74,7 +80,9 @@ struct ConvPlan {
   // Of the packed way: filters of a panel, taps of a block, positions of a block, elements before the planes,
   // and whether the weights of consecutive taps have one distance.
   int64_t panel, depth, columns, block;
+  int64_t pack_channels;  // channels whose weights are transposed at a time
   bool regular_weights;
+  bool gathered;         // panels take each position from a list, without those outside the result
   bool contiguous_rows;  // result rows follow one another as the plane's do
 };
 

@@ -98,22 +98,24 @@ template <class T, class F>
 void for_items(const ConvPlan& plan, int64_t task, const T* source, T* buffer, F&& body) {
   const ConvPlanes& p = plan.planes;
   const int64_t splits = (plan.filters + plan.split - 1) / plan.split;
-  const int64_t items = p.images * p.groups * p.bands * splits;
+  const int64_t items = ceil_div(p.images, p.batch) * p.groups * p.bands * splits;
   const int64_t source_size = p.channels * p.axis[0].source * p.axis[1].source;
   int64_t copied = -1;
   for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
     const int64_t unit = i / splits, first = i % splits * plan.split;
-    const int64_t band = unit % p.bands, image_group = unit / p.bands;
-    const T* planes = source + image_group * source_size;
+    const int64_t band = unit % p.bands, group = unit / p.bands % p.groups;
+    const int64_t image = unit / p.bands / p.groups * p.batch;
+    const T* planes = source + (image * p.groups + group) * source_size;
     if (p.in_place) {
       planes += band * p.band * p.pitch;
     } else {
-      if (unit != copied) copy_planes(p, planes, band, buffer);
+      for (int64_t b = 0; unit != copied && b < lesser(p.batch, p.images - image); ++b) {
+        copy_planes(p, planes + b * p.groups * source_size, band, buffer + b * planes_size(p));
+      }
       copied = unit;
       planes = buffer;
     }
-    body(image_group / p.groups, image_group % p.groups, band, planes, first,
-         lesser(first + plan.split, plan.filters));
+    body(image, group, band, planes, first, lesser(first + plan.split, plan.filters));
   }
 }
 

@@ -82,6 +82,11 @@ void copy_plane(const ConvPlanes& p, const T* image, int64_t row, int64_t slot_h
   }
 }
 
+// Elements of the planes of one image and group.
+[[gnu::always_inline]] inline int64_t planes_size(const ConvPlanes& p) {
+  return p.channels * p.axis[0].slots * p.axis[1].slots * p.plane;
+}
+
 // All planes of a unit. `source` is the unit's image and group.
 template <class T>
 void copy_planes(const ConvPlanes& p, const T* source, int64_t band, T* to) {

@@ -26,9 +26,9 @@ constexpr int64_t kPlaneBytes = 512 * 1024;
 constexpr int64_t kSplitWork = 128;
 // Images wider than this keep the halo.
 constexpr int64_t kSpreadColumns = 16;
-// From so many filters and taps on, packing positions into panels pays, unless the whole image stays in the
-// first-level cache anyway.
-constexpr int64_t kPackedFilters = 24, kPackedTaps = 64, kPackedBytes = 64 * 1024;
+// From so many filters and taps on, packing positions into panels pays, unless there are so few of them that
+// packing the weights takes most of the time.
+constexpr int64_t kPackedFilters = 24, kPackedTaps = 64, kPackedBytes = 128 * 1024;
 // Weights of a filter transposed at a time, when the taps of a phase are no neighbours.
 constexpr int64_t kPackedWeights = 512;
 // Gathered positions are gathered again for every split of the filters, which has at least so many.
@@ -155,13 +155,15 @@ bool image_is_planes(const ConvPlanes& p) {
 // Worth it when panels of positions as they lie in the planes, halo included, would be emptier. A gathered
 // element costs as much as the multiplications of some filters. Sets the images of a unit.
 bool gathering_pays(ConvPlanes& p, int64_t filters, DType dtype) {
-  constexpr int64_t kGatherFilters = 20, kWholePanel = 16;
+  ConvPlanes spread = p;
+  spread_columns(spread, filters);
+  constexpr int64_t kGatherFilters = 48, kWholePanel = 16;
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
   const int64_t plane = (h.grid + h.halo) * p.pitch;
   const int64_t bytes = p.channels * h.slots * w.slots * plane * static_cast<int64_t>(size_of(dtype));
   if (bytes > kPlaneBytes) return false;
   const int64_t rows = ceil_div(h.out, h.out_step), columns = ceil_div(w.out, w.out_step);
-  const int64_t whole = round_up((rows - 1) * p.pitch + columns, kWholePanel) * p.images;
+  const int64_t whole = round_up((rows - 1) * spread.pitch + columns, kWholePanel) * p.images;
   const int64_t gathered = round_up(rows * columns * p.images, kWholePanel);
   if (gathered * (filters + kGatherFilters) * 8 > whole * filters * 7) return false;
   p.batch = std::clamp<int64_t>(kPlaneBytes / bytes, 1, p.images);
@@ -237,10 +239,10 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   c.weight_filter_step = transposed ? taps : p.channels * taps;
   c.weight_channel_step = transposed ? c.filters * taps : taps;
   c.regular_weights = taps == 1 || (!transposed && h.phases * w.phases == 1);
-  const int64_t image_bytes = p.channels * h.source * w.source * static_cast<int64_t>(size_of(dtype));
+  const int64_t bytes = p.images * p.channels * h.source * w.source * static_cast<int64_t>(size_of(dtype));
   c.gathered = p.channels * taps >= kPackedTaps && gathering_pays(p, c.filters, dtype);
-  const bool packed = c.gathered || (c.filters >= kPackedFilters && p.channels * taps >= kPackedTaps &&
-                                     image_bytes > kPackedBytes);
+  const bool packed =
+      c.gathered || (c.filters >= kPackedFilters && p.channels * taps >= kPackedTaps && bytes > kPackedBytes);
   if (!c.gathered) spread_columns(p, c.filters);
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters));
   choose_band(p, kPlaneBytes, c.gathered ? 1 : wanted, packed ? 4 : 8, dtype);

@@ -38,7 +38,7 @@ void pack_taps(const DotTile<T>& t, const int64_t* taps, int64_t count, int64_t 
     const T* const from = t.planes + unit * t.plane_unit_step + at;
     for (int64_t v = 0; v < kNR; v += kLanes) {
       const auto line = [=](int64_t i) __attribute__((always_inline)) { return from + taps[v + i]; };
-      gemm::interleave(to + k * kNR + v, kNR, line, count - v, n);
+      interleave(to + k * kNR + v, kNR, line, count - v, n);
     }
   });
 }

@@ -42,10 +42,10 @@ template <class At>
 }
 
 [[gnu::always_inline]] inline void transpose_quads(V (&v)[4]) {
-  gemm::exchange_blocks<2>(v[0], v[2]);
-  gemm::exchange_blocks<2>(v[1], v[3]);
-  gemm::exchange_blocks<1>(v[0], v[1]);
-  gemm::exchange_blocks<1>(v[2], v[3]);
+  exchange_blocks<2>(v[0], v[2]);
+  exchange_blocks<2>(v[1], v[3]);
+  exchange_blocks<1>(v[0], v[1]);
+  exchange_blocks<1>(v[2], v[3]);
 }
 
 // v[j], lane l: element j at at(l).

@@ -1,11 +1,13 @@
 // y = e^(x - max x) / sum e^(x - max x), line by line. A line with a NaN or +inf, or of -inf alone, is NaN,
-// as in PyTorch: the sum is NaN then.
+// as in PyTorch: the sum is NaN then. Short contiguous lines are transposed, a vector's lanes of them at a
+// time: combining the lanes of every line would take longer than the line.
 
 #include "cpu/kernels/softmax.h"
 
 #include "core/parallel.h"
 #include "cpu/lines.h"
 #include "cpu/math.h"
+#include "cpu/transpose.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
@@ -62,6 +64,28 @@ struct LogSoftmaxGrad {
   }
 };
 
+template <class T>
+inline constexpr int64_t kShortLine = 4 * simd::kLanes<T>;
+
+// Rows [begin, end) of fewer than kShortLine elements.
+template <class T, class Op>
+void short_lines(int64_t size, int64_t begin, int64_t end, const T* a, const T* b, T* out) {
+  constexpr int64_t lanes = simd::kLanes<T>;
+  alignas(64) T lines[2][kShortLine<T> * lanes];
+  for (int64_t row = begin; row < end; row += lanes) {
+    const int64_t rows = end - row < lanes ? end - row : lanes;
+    const T* const from[2] = {a + row * size, b ? b + row * size : nullptr};
+    for (int i = 0; i < 2 && from[i]; ++i) {
+      const auto line = [&](int64_t l) __attribute__((always_inline)) { return from[i] + l * size; };
+      interleave(lines[i], lanes, line, rows, size);
+    }
+    Op::line(ColumnWalk<T, true>{size, lanes, lanes}, lines[0], lines[1], lines[0]);
+    for (int64_t l = 0; l < rows; ++l) {
+      for (int64_t d = 0; d < size; ++d) out[(row + l) * size + d] = lines[0][d * lanes + l];
+    }
+  }
+}
+
 template <class T, class Op>
 Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void*) {
   const SoftmaxPlan& plan = data.as<SoftmaxPlan>();
@@ -71,6 +95,9 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void*) {
   if (plan.units == 0 || plan.size == 0) return {};
   parallel(plan.tasks, [&](int64_t task) {
     const int64_t begin = plan.units * task / plan.tasks, end = plan.units * (task + 1) / plan.tasks;
+    if (plan.inner == 1 && plan.size < kShortLine<T> && plan.size % simd::kLanes<T> != 0) {
+      return short_lines<T, Op>(plan.size, begin, end, a, b, result);
+    }
     walk_lines<T>(plan.size, plan.inner, begin, end,
                   [&](auto walk, int64_t offset, int64_t) __attribute__((always_inline)) {
                     Op::line(walk, a + offset, b + (b ? offset : 0), result + offset);

@@ -34,6 +34,12 @@ class Case:
         return f"{self.name}{batch}" + (" 1 thread" if self.threads == 1 else "")
 
     @property
+    def filtered(self) -> bool:
+        """Whether Winograd's filtering may compute it with fewer multiplications than are counted."""
+        a = self.args
+        return self.family in ("conv", "conv_transpose") and (a["k"], a["s"], a.get("g", 1)) == (3, 1, 1)
+
+    @property
     def flops(self) -> float:
         return FAMILIES[self.family].flops(self)
 
@@ -81,7 +87,7 @@ def _expand(family: str, group: str, name: str, args: dict, threads: int) -> Ite
             yield Case(family, group, name, "forward", 1, values)
         if group != "cross-entropy":
             yield Case(family, group, name, "forward", threads, values)
-        if family in BACKWARD and group != "softmax":
+        if family in BACKWARD and group not in ("softmax", "conv 1x1 preallocated"):
             whole = group if group in ("batchnorm", "cross-entropy") else family
             yield Case(family, f"{whole} backward", name, "backward", threads, values)
 

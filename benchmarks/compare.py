@@ -108,7 +108,8 @@ def prepare(worker: Worker, case: Case) -> Prepared | None:
     variants = [(case.threads, "nchw")]
     if worker.name != "chainrule" and case.threads > 1 and worker.name != "jax":
         variants.append((1, "nchw"))
-    if worker.name == "torch" and case.family in ("conv", "conv_transpose", "pool", "batchnorm"):
+    layouts = case.family in ("conv", "conv_transpose", "pool", "batchnorm")
+    if worker.name == "torch" and layouts and case.group != "conv 1x1 preallocated":
         variants += [(threads, "nhwc") for threads, _ in variants]
     found = []
     with worker:
@@ -159,6 +160,7 @@ def measure(case: Case, workers: list[Worker], limits: Limits, rounds: int, samp
         "case": case.label,
         "direction": case.direction,
         "threads": case.threads,
+        "fewer_multiplications": case.filtered,
         "seconds": statistics.median(mine),
         "spread": [mine[len(mine) // 10], mine[len(mine) * 9 // 10]],
         "peers": {},
@@ -297,7 +299,11 @@ def main() -> None:
         print_row(rows[-1])
     summaries = summarise(rows)
     print_summary(summaries)
-    over = [f"{r['group']} {r['case']}" for r in rows if r["of_limit"] and r["of_limit"] > 1]
+    over = [
+        f"{r['group']} {r['case']}"
+        for r in rows
+        if (r["of_limit"] or 0) > 1 and not r["fewer_multiplications"]
+    ]
     if options.json:
         machine = {
             "cpu": cpu_name(),

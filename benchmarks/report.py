@@ -2,6 +2,8 @@
 
 python benchmarks/compare.py --json benchmarks/report/all.json
 python benchmarks/report.py benchmarks/report/all.json
+
+The first run is the one that is plotted; runs of other instruction sets may follow.
 """
 
 from __future__ import annotations
@@ -57,21 +59,27 @@ def plot(groups: list[dict], path: Path) -> None:
     left.invert_yaxis()
     left.legend(loc="lower right")
     left.grid(axis="x", alpha=0.3)
-    right.set(xlim=(0, 1), xlabel="fraction of the machine's limit")
+    right.axvline(1, color="black", lw=0.8)
+    right.set(xlabel="fraction of the machine's limit")
     right.grid(axis="x", alpha=0.3)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 
 
+def described(machine: dict) -> str:
+    return (
+        f"{machine['cpu']}, {machine['threads']} threads, {'; '.join(machine['versions'])}; "
+        f"{machine['samples']} samples of each."
+    )
+
+
 def main() -> None:
-    run = json.loads(Path(sys.argv[1]).read_text())
-    plot(run["groups"], DOCS / "benchmarks.svg")
+    runs = [json.loads(Path(path).read_text()) for path in sys.argv[1:]]
+    plot(runs[0]["groups"], DOCS / "benchmarks.svg")
     page = DOCS / "benchmarks.md"
     head = page.read_text().split("<!-- measured -->")[0]
-    machine = run["machine"]
-    text = f"{machine['cpu']}, {machine['threads']} threads, {'; '.join(machine['versions'])}; "
-    text += f"{machine['samples']} samples of each."
-    page.write_text(f"{head}<!-- measured -->\n\n{text}\n\n{table(run['groups'])}\n")
+    parts = [f"{described(run['machine'])}\n\n{table(run['groups'])}\n" for run in runs]
+    page.write_text(f"{head}<!-- measured -->\n\n" + "\n".join(parts))
 
 
 if __name__ == "__main__":

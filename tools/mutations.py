@@ -77,7 +77,7 @@ NATIVE = [
     fault("pool: stride", KERNELS + "pool.cpp",
           "const int64_t top = oh * p.stride_h - p.pad_h;", "const int64_t top = oh * p.stride_w - p.pad_h;",
           "forward and pool2d"),
-    fault("pool: the first of equal elements", KERNELS + "pool.cpp",
+    fault("pool: the first of equal elements", KERNELS + "pool_offsets.cpp",
           "return v > best;", "return v >= best;", "max_pool2d"),
     fault("pool: overlapping windows", KERNELS + "pool_backward.cpp",
           "gx[offsets[i]] += g[i]", "gx[offsets[i]] = g[i]", "gradient and pool2d"),

@@ -107,6 +107,52 @@ template <int distance, class V>
   }(std::make_index_sequence<kLanes<Element<V>>>{});
 }
 
+// Two vectors that follow each other, as their even and their odd elements, and back. AVX2 has two-vector
+// shuffles within 16 bytes only and needs a second step, which compilers do not find: there the halves are
+// exchanged apart.
+template <class V>
+struct Pair {
+  V first, second;
+};
+
+template <class V>
+[[gnu::always_inline]] inline Pair<V> swap_halves(V a, V b) {
+  return [=]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
+    constexpr int lanes = kLanes<Element<V>>, half = lanes / 2;
+    return Pair<V>{__builtin_shufflevector(a, b, static_cast<int>(i < half ? i : half + i)...),
+                   __builtin_shufflevector(a, b, static_cast<int>(i < half ? half + i : lanes + i)...)};
+  }(std::make_index_sequence<kLanes<Element<V>>>{});
+}
+
+inline constexpr int kShuffleBytes = kVectorBytes == 32 ? 16 : kVectorBytes;
+
+template <class V>
+[[gnu::always_inline]] inline Pair<V> deinterleave(V low, V high) {
+  return [=]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
+    constexpr int lanes = kLanes<Element<V>>, part = kShuffleBytes / static_cast<int>(sizeof(Element<V>));
+    const Pair<V> v = kShuffleBytes < kVectorBytes ? swap_halves(low, high) : Pair<V>{low, high};
+    constexpr auto from = [](int lane) {
+      const int at = 2 * (lane % part);
+      return lane / part * part + at % part + (at < part ? 0 : lanes);
+    };
+    return Pair<V>{__builtin_shufflevector(v.first, v.second, from(i)...),
+                   __builtin_shufflevector(v.first, v.second, (from(i) + 1)...)};
+  }(std::make_index_sequence<kLanes<Element<V>>>{});
+}
+
+template <class V>
+[[gnu::always_inline]] inline Pair<V> interleave(V even, V odd) {
+  return [=]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
+    constexpr int lanes = kLanes<Element<V>>, part = kShuffleBytes / static_cast<int>(sizeof(Element<V>));
+    constexpr auto from = [](int lane) {
+      return lane / part * part + lane % part / 2 + (lane % 2 == 0 ? 0 : lanes);
+    };
+    const Pair<V> v{__builtin_shufflevector(even, odd, from(i)...),
+                    __builtin_shufflevector(even, odd, (from(i) + part / 2)...)};
+    return kShuffleBytes < kVectorBytes ? swap_halves(v.first, v.second) : v;
+  }(std::make_index_sequence<kLanes<Element<V>>>{});
+}
+
 // Combines all lanes in a fixed tree: halves, then quarters, down to neighbours.
 template <int distance, class V, class Combine>
 [[gnu::always_inline]] inline V reduce_tree(V v, Combine combine) {

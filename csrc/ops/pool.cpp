@@ -36,17 +36,44 @@ void infer_avg(Metas in, const Params& params, std::span<Meta> out) {
 
 PoolPlan& plan_forward(Metas in, Metas out, const Params& params, Plan& plan) {
   PoolPlan& p = plan_pool(plan, in[0].shape, out[0].shape, params.as<PoolParams>());
-  const int64_t reach = p.width + p.pad_w - p.dilation_w * (p.kernel_w - 1) - 1;
-  p.inner_begin = std::min((p.pad_w + p.stride_w - 1) / p.stride_w, p.out_width);
-  p.inner_end = reach < 0 ? 0 : std::min(reach / p.stride_w + 1, p.out_width);
-  p.inner_end = std::max(p.inner_end, p.inner_begin);
+  find_inner_columns(p);
   p.shard = pool_shard(p.planes * p.out_height, in[0].numel());
   return p;
 }
 
-template <cpu::PoolRuns cpu::PoolTable::* Member>
-void plan_windows(Metas in, Metas out, const Params& params, Plan& plan) {
-  plan_forward(in, out, params, plan).kernel = pick(cpu::pool_kernels().*Member, in[0].dtype);
+// The buffer of a forward pool without offsets.
+void plan_buffer(PoolPlan& p, size_t element, Plan& plan) {
+  constexpr int64_t kGroupBytes = 8192;  // stays in the first-level cache beside the rows it is made of
+  constexpr int64_t kBeyond = 64;        // vectors reach so many elements further, two of the longest at most
+  const int64_t last = (p.out_width - 1) * p.stride_w - p.pad_w;
+  const int64_t first_tap = last < 0 ? std::min((p.dilation_w - 1 - last) / p.dilation_w, p.kernel_w - 1) : 0;
+  const int64_t end_tap = std::min((p.width + p.pad_w + p.dilation_w - 1) / p.dilation_w, p.kernel_w);
+  p.taps = std::max<int64_t>(end_tap - first_tap, 1);
+  const int64_t span = (p.taps - 1) * p.dilation_w + 1;
+  if (p.out_width == 1) p.stride_w = span;
+  const int64_t used = (p.out_width - 1) * p.stride_w + span;
+  const int64_t start = first_tap * p.dilation_w - p.pad_w;
+  p.skip = std::clamp<int64_t>(start, 0, p.width);
+  p.lead = std::clamp<int64_t>(-start, 0, used);
+  p.columns = std::min(p.width - p.skip, used - p.lead);
+  p.pitch = std::max(used, p.out_width * p.stride_w);
+  p.group = std::clamp<int64_t>(kGroupBytes / static_cast<int64_t>(element) / p.pitch, 1, p.shard);
+  p.buffer = (p.group * p.pitch + kBeyond + 15) / 16 * 16;
+  const int64_t tasks = (p.planes * p.out_height + p.shard - 1) / p.shard;
+  plan.workspace = static_cast<size_t>(tasks * p.buffer) * element;
+}
+
+template <cpu::PoolRuns cpu::PoolTable::* Values>
+void plan_values(Metas in, Metas out, const Params& params, Plan& plan) {
+  PoolPlan& p = plan_forward(in, out, params, plan);
+  p.kernel = pick(cpu::pool_kernels().*Values, in[0].dtype);
+  plan_buffer(p, size_of(in[0].dtype), plan);
+}
+
+template <cpu::PoolRuns cpu::PoolTable::* Values, cpu::PoolRuns cpu::PoolOffsetsTable::* Offsets>
+void plan_extreme(Metas in, Metas out, const Params& params, Plan& plan) {
+  if (out.size() == 1) return plan_values<Values>(in, out, params, plan);
+  plan_forward(in, out, params, plan).kernel = pick(cpu::pool_offsets_kernels().*Offsets, in[0].dtype);
 }
 
 void infer_adaptive(const char* op, const Meta& x, const PoolParams& params, std::span<Meta> out) {
@@ -81,15 +108,15 @@ void plan_adaptive(Metas in, Metas out, const Params&, Plan& plan) {
 
 const OpDef max_def{.name = "max_pool2d",
                     .infer = infer_max,
-                    .plan = {plan_windows<&cpu::PoolTable::max>},
+                    .plan = {plan_extreme<&cpu::PoolTable::max, &cpu::PoolOffsetsTable::max>},
                     .run = {run_planned<PoolPlan>}};
 const OpDef min_def{.name = "min_pool2d",
                     .infer = infer_min,
-                    .plan = {plan_windows<&cpu::PoolTable::min>},
+                    .plan = {plan_extreme<&cpu::PoolTable::min, &cpu::PoolOffsetsTable::min>},
                     .run = {run_planned<PoolPlan>}};
 const OpDef avg_def{.name = "avg_pool2d",
                     .infer = infer_avg,
-                    .plan = {plan_windows<&cpu::PoolTable::avg>},
+                    .plan = {plan_values<&cpu::PoolTable::avg>},
                     .run = {run_planned<PoolPlan>}};
 const OpDef adaptive_max_def{.name = "adaptive_max_pool2d",
                              .infer = infer_adaptive_max,

@@ -44,11 +44,27 @@ void infer_adaptive_avg_grad(Metas in, const Params& params, std::span<Meta> out
   infer_grad("adaptive_avg_pool2d_grad", in[0], params.as<PoolParams>().shape, out);
 }
 
-template <cpu::PoolRuns cpu::PoolBackwardTable::* Member>
-void plan_grad(Metas in, Metas out, const Params& params, Plan& plan) {
+PoolPlan& plan_planes(Metas in, Metas out, const Params& params, const cpu::PoolRuns& runs, Plan& plan) {
   PoolPlan& p = plan_pool(plan, out[0].shape, in[0].shape, params.as<PoolParams>());
-  p.kernel = pick(cpu::pool_backward_kernels().*Member, in[0].dtype);
+  p.kernel = pick(runs, in[0].dtype);
   p.shard = pool_shard(p.planes, out[0].numel());
+  return p;
+}
+
+void plan_select_grad(Metas in, Metas out, const Params& params, Plan& plan) {
+  plan_planes(in, out, params, cpu::pool_backward_kernels().select, plan);
+}
+
+// A task's buffer holds a row of windows with zeros around and a row of the input, in strides.
+void plan_avg_grad(Metas in, Metas out, const Params& params, Plan& plan) {
+  constexpr int64_t kBeyond = 64;  // vectors reach so many elements further, four of the longest at most
+  PoolPlan& p = plan_planes(in, out, params, cpu::pool_backward_kernels().avg, plan);
+  find_inner_columns(p);
+  if (p.out_width == 1) p.stride_w = std::max<int64_t>(p.width, 1);  // any will do, and this one is short
+  const int64_t strides = (p.width + p.pad_w) / p.stride_w + 1 - p.pad_w / p.stride_w;
+  p.buffer = ((2 + p.stride_w) * strides + p.out_width + kBeyond + 15) / 16 * 16;
+  const int64_t tasks = (p.planes + p.shard - 1) / p.shard;
+  plan.workspace = static_cast<size_t>(tasks * p.buffer) * size_of(in[0].dtype);
 }
 
 void plan_adaptive_avg_grad(Metas in, Metas out, const Params&, Plan& plan) {
@@ -74,11 +90,11 @@ void plan_indices(Metas, Metas out, const Params&, Plan& plan) {
 
 const OpDef select_grad_def{.name = "pool_select_grad",
                             .infer = infer_select_grad,
-                            .plan = {plan_grad<&cpu::PoolBackwardTable::select>},
+                            .plan = {plan_select_grad},
                             .run = {run_planned<PoolPlan>}};
 const OpDef avg_grad_def{.name = "avg_pool2d_grad",
                          .infer = infer_avg_grad,
-                         .plan = {plan_grad<&cpu::PoolBackwardTable::avg>},
+                         .plan = {plan_avg_grad},
                          .run = {run_planned<PoolPlan>}};
 const OpDef adaptive_avg_grad_def{.name = "adaptive_avg_pool2d_grad",
                                   .infer = infer_adaptive_avg_grad,

@@ -37,6 +37,13 @@ int64_t windows(int64_t size, int64_t kernel, int64_t stride, int64_t padding, i
   return ceil_mode && (count - 1) * stride >= size + padding ? count - 1 : count;
 }
 
+// Whether an average counts all elements of every window along an axis.
+bool counts_all(int64_t size, int64_t windows, int64_t kernel, int64_t stride, int64_t padding,
+                bool include_pad) {
+  const int64_t end = (windows - 1) * stride - padding + kernel;
+  return include_pad ? end <= size + padding : padding == 0 && end <= size;
+}
+
 template <class KernelPlan>
 void lay_out_planes(KernelPlan& p, const Shape& x, const Shape& y) {
   const int h = x.rank() - 2;
@@ -101,7 +108,19 @@ cpu::PoolPlan& plan_pool(Plan& plan, const Shape& x, const Shape& y, const PoolP
   std::tie(p.dilation_h, p.dilation_w) = w.dilation;
   p.divisor = params.divisor.fixed;
   p.count_include_pad = params.divisor.count_include_pad;
+  if (p.divisor == 0 &&
+      counts_all(p.height, p.out_height, p.kernel_h, p.stride_h, p.pad_h, p.count_include_pad) &&
+      counts_all(p.width, p.out_width, p.kernel_w, p.stride_w, p.pad_w, p.count_include_pad)) {
+    p.divisor = p.kernel_h * p.kernel_w;
+  }
   return p;
+}
+
+void find_inner_columns(cpu::PoolPlan& p) {
+  const int64_t reach = p.width + p.pad_w - p.dilation_w * (p.kernel_w - 1) - 1;
+  p.inner_begin = std::min((p.pad_w + p.stride_w - 1) / p.stride_w, p.out_width);
+  p.inner_end = reach < 0 ? 0 : std::min(reach / p.stride_w + 1, p.out_width);
+  p.inner_end = std::max(p.inner_end, p.inner_begin);
 }
 
 cpu::AdaptivePoolPlan& plan_adaptive_pool(Plan& plan, const Shape& x, const Shape& y) {

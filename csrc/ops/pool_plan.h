@@ -26,6 +26,7 @@ Meta pool_offsets_meta(const char* op, const Shape& x, const Meta& y);
 int64_t pool_shard(int64_t total, int64_t elements);
 
 cpu::PoolPlan& plan_pool(Plan& plan, const Shape& x, const Shape& y, const PoolParams& params);
+void find_inner_columns(cpu::PoolPlan& plan);
 cpu::AdaptivePoolPlan& plan_adaptive_pool(Plan& plan, const Shape& x, const Shape& y);
 
 // The plan names its kernel, since run doesn't see the dtype.

@@ -108,6 +108,17 @@ WINDOWS = [
     ("1x1", (2, 1, 3, 5), {"kernel_size": 1}),
     ("whole", (2, 3, 7, 7), {"kernel_size": 7}),
     ("unbatched", (3, 6, 6), {"kernel_size": 2}),
+    # Rows shorter than a vector, several of them in one; windows with more columns than a vector.
+    ("2x2-short", (3, 3, 10, 10), {"kernel_size": 2}),
+    ("2x2-shorter", (2, 5, 5, 3), {"kernel_size": 2}),
+    ("3x3-s2-p1-short", (2, 2, 5, 6), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ("5x5-s2-p2", (1, 2, 11, 45), {"kernel_size": 5, "stride": 2, "padding": 2}),
+    ("2x4-s2", (1, 2, 4, 75), {"kernel_size": (2, 4), "stride": 2}),
+    ("rows", (1, 3, 4, 101), {"kernel_size": (1, 101)}),
+    ("long", (2, 2, 3, 100), {"kernel_size": (2, 60), "stride": (1, 20)}),
+    ("long-p", (1, 2, 3, 70), {"kernel_size": (2, 66), "stride": 3, "padding": (0, 33)}),
+    ("mostly-padding", (1, 2, 2, 3), {"kernel_size": 12, "stride": 1, "padding": 6}),
+    ("far-apart", (1, 2, 9, 40), {"kernel_size": (1, 3), "stride": (5, 30), "padding": (0, 1)}),
     ("empty", (0, 3, 4, 4), {"kernel_size": 2}),
     ("one-pixel", (1, 1, 1, 1), {"kernel_size": 3, "stride": 1, "padding": 1}),
 ]
@@ -151,6 +162,13 @@ def pools(name, op, reference, kinds, peer):
     return cases
 
 
+# Few different values, so that most windows have ties, and now and then a NaN, never two in a window.
+def special(shape, nan_every):
+    values = np.random.default_rng(0).choice([0.0, -0.0, 1.0, -2.0, np.inf, -np.inf], shape)
+    values[..., 2 :: nan_every[0], 3 :: nan_every[1]] = np.nan
+    return Input(values=values)
+
+
 def max_peer(torch, x, **params):
     return torch.nn.functional.max_pool2d(x, **params)
 
@@ -177,7 +195,14 @@ CASES = [
           ("indices", Input((2, 2, 9, 40)), INDICES),
           ("ties", TIES, INDICES),
           ("ties-s1", TIES, {"kernel_size": 3, "stride": 1, "padding": 1, "return_indices": True}),
-          ("special", Input(values=SPECIAL), INDICES)]],
+          ("special", Input(values=SPECIAL), INDICES),
+          *[(f"special-{n}{name}", special((2, 2, 11, 71), (5, 7)), {**window, **indices})
+            for n, window in [("2x2", {"kernel_size": 2}),
+                              ("s1", {"kernel_size": 3, "stride": 1, "padding": 1}),
+                              ("s2", {"kernel_size": 3, "stride": 2, "padding": 1}),
+                              ("rows", {"kernel_size": (1, 5), "stride": (1, 3)})]
+            for name, indices in [("", {}), ("-indices", {"return_indices": True})]],
+          ("special-long", special((2, 2, 5, 71), (5, 80)), {"kernel_size": (2, 70)})]],
     Case("max_pool2d-without-elements", ops.max_pool2d, max_pool, [Input((1, 1, 1, 3))],
          {"kernel_size": (1, 2), "stride": 1, "padding": (0, 1), "dilation": (1, 4),
           "return_indices": True}, grad=False, no_peer="PyTorch gives an index outside of the plane"),

@@ -1,313 +1,232 @@
-// Pooling, forward. A vector holds neighbouring windows of one output row; each step takes one element of
-// every window. Windows that reach into the padding are computed one by one with their range clipped.
-
-#include "cpu/kernels/pool.h"
+// Pooling, forward, where only values are wanted. A window's combination is separable: a group of output rows
+// is first combined down the columns, whole vectors at a time, into a buffer that stays in the first-level
+// cache and holds the padding too; then along the rows, a vector holding neighbouring windows. With the
+// padding in place no window is special. Windows that do not overlap line up across the buffer's rows, so
+// that the second half walks all of a group as one row, however short its rows are.
 
 #include "core/parallel.h"
+#include "cpu/kernels/pool.h"
+#include "cpu/kernels/pool_taps.h"
 #include "cpu/simd.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
 
 using simd::kLanes;
-using simd::Mask;
 using simd::Vec;
 
-template <class T>
-using Index = typename simd::IntegerOf<sizeof(T)>::Signed;
-
-// Elements p[0], p[2], ...: the first vector's even ones and the second's odd ones, so that nothing beyond
-// the last wanted element is read.
-template <class T>
-[[gnu::always_inline]] inline Vec<T> every_second(Vec<T> low, Vec<T> high) {
-  return [=]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
-    constexpr int half = kLanes<T> / 2;
-    return __builtin_shufflevector(low, high, static_cast<int>(i < half ? 2 * i : 2 * i + 1)...);
-  }(std::make_index_sequence<kLanes<T>>{});
-}
-
-// p[0], p[stride], ...: one element of n windows. kStride 0 stands for any stride, kFull for n = kLanes.
-template <int kStride, bool kFull, class T>
-[[gnu::always_inline]] inline Vec<T> load_windows(const T* p, int64_t stride, int64_t n) {
-  constexpr int64_t lanes = kLanes<T>;
-  if constexpr (kStride == 1) {
-    if constexpr (kFull) return simd::load(p);
-    return simd::load_n(p, n);
-  } else if constexpr (kStride == 2) {
-    if constexpr (kFull) return every_second<T>(simd::load(p), simd::load(p + lanes - 1));
-    const int64_t span = 2 * n - 1;
-    if (span < lanes) return every_second<T>(simd::load_n(p, span), Vec<T>{});
-    return every_second<T>(simd::load(p), simd::load_n(p + lanes - 1, span - (lanes - 1)));
-  } else {
-    Vec<T> v{};
-    for (int64_t i = 0; i < n; ++i) v[i] = p[i * stride];
-    return v;
-  }
-}
-
-struct Greater {
-  template <class T>
-  static constexpr T worst = -__builtin_inff();
-  template <class V>
-  [[gnu::always_inline]] static auto wins(V v, V best) {
-    return v > best;
-  }
-};
-
-struct Less {
-  template <class T>
-  static constexpr T worst = __builtin_inff();
-  template <class V>
-  [[gnu::always_inline]] static auto wins(V v, V best) {
-    return v < best;
-  }
-};
-
-// The first n lanes; kFull: all of them.
-template <bool kFull, class T>
-[[gnu::always_inline]] inline void put(T* to, Vec<T> v, int64_t n) {
-  if constexpr (kFull)
-    simd::store(to, v);
-  else
-    simd::store_n(to, v, n);
-}
-
-template <bool kFull>
-[[gnu::always_inline]] inline void put_offsets(int32_t* to, Vec<int32_t> v, int64_t n) {
-  put<kFull>(to, v, n);
-}
-template <bool kFull>
-[[gnu::always_inline]] inline void put_offsets(int32_t* to, Vec<int64_t> v, int64_t n) {
-  typedef int32_t Half __attribute__((vector_size(simd::kVectorBytes / 2)));
-  const Half narrow = __builtin_convertvector(v, Half);
-  if constexpr (kFull) {
-    __builtin_memcpy(to, &narrow, sizeof narrow);
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[i] = narrow[i];
-  }
-}
-
-// The best element of each window so far. NaN wins over everything, the first of equal values stays; among
-// several NaN it is the last, which is PyTorch's choice too.
-template <class Real, class Order, bool kOffsets>
-struct Extreme {
-  using T = Real;
-  using Wide = Extreme<Real, Order, true>;
-  static constexpr T neutral = Order::template worst<T>;
-  Vec<T> best = simd::splat<T>(Order::template worst<T>);
-  Vec<Index<T>> at;
-
-  // In a window of nothing but the worst value the first element is the one.
-  [[gnu::always_inline]] explicit Extreme(int64_t first) : at(simd::splat<Index<T>>(Index<T>(first))) {}
-
-  [[gnu::always_inline]] void take(Vec<T> v, int64_t offset) {
-    const Mask<T> wins = Order::wins(v, best) | (v != v);
-    best = simd::select(wins, v, best);
-    if constexpr (kOffsets) {
-      at = wins ? simd::splat<Index<T>>(Index<T>(offset)) : at;
-    }
-  }
-  [[gnu::always_inline]] void end_row() {}
-
-  template <bool kFull>
-  [[gnu::always_inline]] void store(T* y, int32_t* offsets, int64_t step, int64_t n, T) const {
-    put<kFull>(y, best, n);
-    if constexpr (kOffsets) {
-      const auto steps = simd::lane_indices<Index<T>>() * simd::splat<Index<T>>(Index<T>(step));
-      put_offsets<kFull>(offsets, at + steps, n);
-    }
-  }
-
-  // The lanes are elements of one window.
-  [[gnu::always_inline]] void store_one(T* y, int32_t* offsets, T) const {
-    T value = best[0];
-    Index<T> from = at[0];
-    for (int i = 1; i < kLanes<T>; ++i) {
-      const T v = best[i];
-      const Index<T> offset = at[i] + i;
-      const bool tie = v == value || (v != v && value != value);
-      const bool takes = tie ? (v != v) == (offset > from) : v != v || Order::wins(v, value);
-      value = takes ? v : value;
-      from = takes ? offset : from;
-    }
-    *y = value;
-    if (offsets) *offsets = static_cast<int32_t>(from);
-  }
-};
-
-// Rows are summed on their own first: the error of a large window grows with its side, not its area.
+// NaN wins; of equal values the earlier stays.
 template <class Real>
-struct Average {
+struct Greatest {
   using T = Real;
-  using Wide = Average;
+  static constexpr T neutral = -__builtin_inff();
+  [[gnu::always_inline]] static Vec<T> join(Vec<T> best, Vec<T> v) { return simd::max(v, best); }
+  [[gnu::always_inline]] static T reduce(Vec<T> v) { return simd::reduce_max(v); }
+};
+
+template <class Real>
+struct Smallest {
+  using T = Real;
+  static constexpr T neutral = __builtin_inff();
+  [[gnu::always_inline]] static Vec<T> join(Vec<T> best, Vec<T> v) { return simd::min(v, best); }
+  [[gnu::always_inline]] static T reduce(Vec<T> v) { return simd::reduce_min(v); }
+};
+
+// Columns are summed on their own first: the error of a large window grows with its side, not its area.
+template <class Real>
+struct Sum {
+  using T = Real;
   static constexpr T neutral = 0;
-  Vec<T> row{}, total{};
-
-  [[gnu::always_inline]] explicit Average(int64_t) {}
-  [[gnu::always_inline]] void take(Vec<T> v, int64_t) { row += v; }
-  [[gnu::always_inline]] void end_row() {
-    total += row;
-    row = Vec<T>{};
-  }
-  template <bool kFull>
-  [[gnu::always_inline]] void store(T* y, int32_t*, int64_t, int64_t n, T divisor) const {
-    put<kFull>(y, total / simd::splat<T>(divisor), n);
-  }
-  [[gnu::always_inline]] void store_one(T* y, int32_t*, T divisor) const {
-    *y = simd::reduce_sum(total) / divisor;
-  }
+  [[gnu::always_inline]] static Vec<T> join(Vec<T> total, Vec<T> v) { return total + v; }
+  [[gnu::always_inline]] static T reduce(Vec<T> v) { return simd::reduce_sum(v); }
 };
 
-[[gnu::always_inline]] inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-[[gnu::always_inline]] inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+template <class Op>
+inline constexpr bool kAverages = std::is_same_v<Op, Sum<typename Op::T>>;
 
-// Which elements of a window starting at `start` lie inside an axis.
-struct Taps {
-  int64_t begin = 0, end;
-  [[gnu::always_inline]] Taps(int64_t start, int64_t kernel, int64_t dilation, int64_t size) : end(kernel) {
-    if (start >= 0 && start + (kernel - 1) * dilation < size) return;  // the usual case, without a division
-    if (start < 0) begin = ceil_div(-start, dilation);
-    end = start >= size ? 0 : least(kernel, ceil_div(size - start, dilation));
-  }
-  [[gnu::always_inline]] int64_t count() const { return end > begin ? end - begin : 0; }
-};
-
-// One row of windows in one plane, and where its results go.
-template <class T>
-struct Row {
-  const T* plane;
-  T* y;
-  int32_t* offsets;
-  int64_t top;
-  Taps taps;
-};
-
-// What an average divides by: elements of the window, with padding as far as the padded edge if it counts.
-template <class T>
-[[gnu::always_inline]] inline T divisor_of(const PoolPlan& p, const Row<T>& row, int64_t left, Taps taps) {
-  if (p.divisor != 0) return static_cast<T>(p.divisor);
-  if (!p.count_include_pad) return static_cast<T>(row.taps.count() * taps.count());
-  const int64_t high = least(row.top + p.kernel_h, p.height + p.pad_h) - row.top;
-  const int64_t wide = least(left + p.kernel_w, p.width + p.pad_w) - left;
-  return static_cast<T>(high * wide);
-}
-
-// Windows ow .. ow+n of a row, all with the same taps.
-template <class Pool, int kStride, bool kFull, class T>
-[[gnu::always_inline]] inline void pool_windows(const PoolPlan& p, const Row<T>& row, int64_t ow, int64_t n,
-                                                Taps taps) {
-  const int64_t left = ow * p.stride_w - p.pad_w;
-  const bool empty = row.taps.count() == 0 || taps.count() == 0;
-  const int64_t corner = row.top * p.width + left;
-  const int64_t line = p.dilation_h * p.width;
-  Pool pool(empty ? -1 : corner + row.taps.begin * line + taps.begin * p.dilation_w);
-  for (int64_t kh = row.taps.begin; kh < row.taps.end; ++kh) {
-    for (int64_t kw = taps.begin; kw < taps.end; ++kw) {
-      const int64_t offset = corner + kh * line + kw * p.dilation_w;
-      pool.take(load_windows<kStride, kFull>(row.plane + offset, p.stride_w, n), offset);
-    }
-    pool.end_row();
-  }
-  pool.template store<kFull>(row.y + ow, row.offsets + ow, empty ? 0 : p.stride_w, n,
-                             divisor_of(p, row, left, taps));
-}
-
-// One window, read along its rows.
-template <class Pool, class T>
-[[gnu::always_inline]] inline void pool_wide_window(const PoolPlan& p, const Row<T>& row, int64_t ow) {
+// to[c] = x[c], x[c + line], ... combined, n columns. kRows 0 stands for any number of rows.
+template <class Op, int kRows, class T = typename Op::T>
+[[gnu::always_inline]] inline void combine_rows(const T* x, int64_t line, int64_t rows, int64_t n, T* to) {
   constexpr int64_t lanes = kLanes<T>;
-  const int64_t left = ow * p.stride_w - p.pad_w;
-  const Taps taps(left, p.kernel_w, 1, p.width);
-  const int64_t corner = row.top * p.width + left, line = p.dilation_h * p.width;
-  Pool pool(corner + row.taps.begin * line + taps.begin);
-  for (int64_t kh = row.taps.begin; kh < row.taps.end; ++kh) {
-    for (int64_t kw = taps.begin; kw < taps.end; kw += lanes) {
-      const int64_t offset = corner + kh * line + kw, n = taps.end - kw;
-      const T* const from = row.plane + offset;
-      pool.take(n < lanes ? simd::load_n(from, n, simd::splat<T>(Pool::neutral)) : simd::load(from), offset);
-    }
-    pool.end_row();
-  }
-  pool.store_one(row.y + ow, row.offsets ? row.offsets + ow : nullptr, divisor_of(p, row, left, taps));
-}
-
-// Few windows with long rows, global pooling above all: vectors would stay mostly empty the other way.
-template <class T>
-bool is_wide(const PoolPlan& p) {
-  constexpr int64_t combining = 16;  // steps that joining the lanes is worth
-  const int64_t high = least(p.kernel_h, p.height), wide = least(p.kernel_w, p.width);
-  const int64_t per_window = high * ceil_div(wide, kLanes<T>) + combining;
-  return p.dilation_h == 1 && p.dilation_w == 1 &&
-         p.out_width * per_window < ceil_div(p.out_width, kLanes<T>) * high * wide;
-}
-
-template <class Pool, class T>
-void pool_wide_row(const PoolPlan& p, const Row<T>& row) {
-  for (int64_t ow = 0; ow < p.out_width; ++ow) pool_wide_window<typename Pool::Wide>(p, row, ow);
-}
-
-template <class Pool, int kStride, class T>
-void pool_row(const PoolPlan& p, const Row<T>& row) {
-  constexpr int64_t lanes = kLanes<T>;
-  const auto edge = [&](int64_t ow) {
-    const Taps taps(ow * p.stride_w - p.pad_w, p.kernel_w, p.dilation_w, p.width);
-    pool_windows<Pool, kStride, false>(p, row, ow, 1, taps);
+  const auto at = [&](int64_t c, auto load) __attribute__((always_inline)) {
+    Vec<T> v = load(x + c);
+    for (int64_t r = 1; r < (kRows != 0 ? kRows : rows); ++r) v = Op::join(v, load(x + r * line + c));
+    return v;
   };
-  const Taps whole(0, p.kernel_w, 1, p.kernel_w);
-  for (int64_t ow = 0; ow < p.inner_begin; ++ow) edge(ow);
-  int64_t ow = p.inner_begin;
-  for (; ow + lanes <= p.inner_end; ow += lanes) pool_windows<Pool, kStride, true>(p, row, ow, lanes, whole);
-  if (ow < p.inner_end) pool_windows<Pool, kStride, false>(p, row, ow, p.inner_end - ow, whole);
-  for (ow = p.inner_end; ow < p.out_width; ++ow) edge(ow);
+  const auto whole = [](const T* from) __attribute__((always_inline)) { return simd::load(from); };
+  if (n < lanes) {
+    const auto part = [n](const T* from) __attribute__((always_inline)) {
+      return simd::load_n(from, n, simd::splat<T>(Op::neutral));
+    };
+    // The store goes beyond the columns, where padding and the next row's follow.
+    simd::store(to, at(0, part));
+    return;
+  }
+  for (int64_t c = 0; c + lanes <= n; c += lanes) simd::store(to + c, at(c, whole));
+  if (n % lanes != 0) simd::store(to + n - lanes, at(n - lanes, whole));
 }
 
-template <class Pool, void (*kRow)(const PoolPlan&, const Row<typename Pool::T>&)>
-void pool_rows(const PoolPlan& p, Ptrs in, Ptrs out, int64_t begin, int64_t end) {
-  using T = typename Pool::T;
-  const T* const x = in.at<const T>(0);
-  T* const y = out.at<T>(0);
-  int32_t* const offsets = out.count > 1 ? out.at<int32_t>(1) : nullptr;
+template <class Op, class T = typename Op::T>
+[[gnu::always_inline]] inline void fill(T* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = Op::neutral;
+}
+
+// Row oh of the output, as far as its windows are combined down the columns.
+template <class Op, class T = typename Op::T>
+[[gnu::always_inline]] inline void buffer_row(const PoolPlan& p, const T* plane, int64_t oh, T* to) {
+  const int64_t top = oh * p.stride_h - p.pad_h;
+  const Taps taps(top, p.kernel_h, p.dilation_h, p.height);
+  const int64_t line = p.dilation_h * p.width, rows = taps.count();
+  const T* const x = plane + top * p.width + taps.begin * line + p.skip;
+  if (rows == 2)
+    combine_rows<Op, 2>(x, line, rows, p.columns, to + p.lead);
+  else if (rows == 3)
+    combine_rows<Op, 3>(x, line, rows, p.columns, to + p.lead);
+  else if (rows > 0)
+    combine_rows<Op, 0>(x, line, rows, p.columns, to + p.lead);
+  else
+    fill<Op>(to + p.lead, p.columns);
+}
+
+// The first n of the elements p[0], p[stride], ...
+template <class T>
+[[gnu::always_inline]] inline Vec<T> load_apart(const T* p, int64_t stride, int64_t n) {
+  Vec<T> v{};
+  if (n == kLanes<T>) {
+    for (int i = 0; i < kLanes<T>; ++i) v[i] = p[i * stride];
+  } else {
+    for (int64_t i = 0; i < n; ++i) v[i] = p[i * stride];
+  }
+  return v;
+}
+
+// The windows from `from` on, each of neighbouring elements. Stride and number of elements are kStride and
+// kTaps unless these are 0.
+template <class Op, int kStride, int kTaps, class T = typename Op::T>
+[[gnu::always_inline]] inline Vec<T> combine_taps(const PoolPlan& p, const T* from, int64_t n) {
+  const int64_t taps = kTaps != 0 ? kTaps : p.taps;
+  Vec<T> best{};
+  const auto take = [&](int64_t kw, Vec<T> v)
+                        __attribute__((always_inline)) { best = kw == 0 ? v : Op::join(best, v); };
+  if constexpr (kStride == 2) {
+    for (int64_t kw = 0; kw < taps; kw += 2) {
+      const auto pair = simd::deinterleave(simd::load(from + kw), simd::load(from + kw + kLanes<T>));
+      take(kw, pair.first);
+      if (kw + 1 < taps) take(kw + 1, pair.second);
+    }
+  } else {
+    for (int64_t kw = 0; kw < taps; ++kw) {
+      const T* const at = from + kw * p.dilation_w;
+      take(kw, kStride == 1 ? simd::load(at) : load_apart(at, p.stride_w, n));
+    }
+  }
+  return best;
+}
+
+// n windows in a row of the buffer.
+template <class Op, int kStride, int kTaps, class T = typename Op::T>
+void combine_columns(const PoolPlan& p, const T* from, T* y, int64_t n, T divisor) {
+  constexpr int64_t lanes = kLanes<T>;
+  for (int64_t i = 0; i < n; i += lanes) {
+    const int64_t count = least(lanes, n - i);
+    const int64_t stride = kStride != 0 ? kStride : p.stride_w;
+    Vec<T> v = combine_taps<Op, kStride, kTaps>(p, from + i * stride, count);
+    if constexpr (kAverages<Op>) v /= simd::splat<T>(divisor);
+    if (count == lanes)
+      simd::store(y + i, v);
+    else
+      simd::store_n(y + i, v, count);
+  }
+}
+
+// The same for windows of long rows, read along each: vectors of few windows would stay mostly empty.
+template <class Op, class T = typename Op::T>
+void combine_long(const PoolPlan& p, const T* from, T* y, int64_t n, T divisor) {
+  constexpr int64_t lanes = kLanes<T>;
+  const Vec<T> neutral = simd::splat<T>(Op::neutral);
+  for (int64_t i = 0; i < n; ++i) {
+    const T* const at = from + i * p.stride_w;
+    Vec<T> v = neutral;
+    int64_t kw = 0;
+    for (; kw + lanes <= p.taps; kw += lanes) v = Op::join(v, simd::load(at + kw));
+    if (kw < p.taps) v = Op::join(v, simd::load_n(at + kw, p.taps - kw, neutral));
+    y[i] = Op::reduce(v);
+    if constexpr (kAverages<Op>) y[i] /= divisor;
+  }
+}
+
+template <class T>
+bool is_long(const PoolPlan& p) {
+  constexpr int64_t joining = 8;  // steps that joining the lanes is worth
+  const int64_t steps = p.taps * (p.stride_w > 2 ? kLanes<T> : 1);
+  return p.dilation_w == 1 &&
+         p.out_width * (ceil_div(p.taps, kLanes<T>) + joining) < ceil_div(p.out_width, kLanes<T>) * steps;
+}
+
+template <class T>
+using Combine = void (*)(const PoolPlan&, const T* from, T* y, int64_t n, T divisor);
+
+template <class Op, class T = typename Op::T>
+Combine<T> choose(const PoolPlan& p) {
+  if (is_long<T>(p)) return combine_long<Op>;
+  if (p.stride_w == 1) return combine_columns<Op, 1, 0>;
+  if (p.stride_w != 2 || p.dilation_w != 1) return combine_columns<Op, 0, 0>;
+  return p.taps == 2   ? combine_columns<Op, 2, 2>
+         : p.taps == 3 ? combine_columns<Op, 2, 3>
+                       : combine_columns<Op, 2, 0>;
+}
+
+// Output rows begin .. end; planes follow each other, so a group may span several.
+template <class Op, class T = typename Op::T>
+[[gnu::always_inline]] inline void pool_rows(const PoolPlan& p, Combine<T> combine, const T* x, T* y,
+                                             T* buffer, int64_t begin, int64_t end) {
+  const T divisor = p.divisor != 0 ? static_cast<T>(p.divisor) : 1;
+  for (int64_t r = 0; r < p.group; ++r) {  // the padding; nothing else touches it
+    fill<Op>(buffer + r * p.pitch, p.lead);
+    fill<Op>(buffer + r * p.pitch + p.lead + p.columns, p.pitch - p.lead - p.columns);
+  }
   int64_t plane = begin / p.out_height, oh = begin % p.out_height;
-  for (int64_t r = begin; r < end; ++r) {
-    const int64_t top = oh * p.stride_h - p.pad_h;
-    const Row<T> row{x + plane * p.height * p.width, y + r * p.out_width,
-                     offsets ? offsets + r * p.out_width : nullptr, top,
-                     Taps(top, p.kernel_h, p.dilation_h, p.height)};
-    kRow(p, row);
-    if (++oh == p.out_height) {
-      oh = 0;
-      ++plane;
+  for (int64_t r = begin; r < end; r += p.group) {
+    const int64_t rows = least(p.group, end - r);
+    const int64_t first = oh;
+    for (int64_t i = 0; i < rows; ++i) {
+      buffer_row<Op>(p, x + plane * p.height * p.width, oh, buffer + i * p.pitch);
+      if (++oh == p.out_height) oh = 0, ++plane;
+    }
+    T* const to = y + r * p.out_width;
+    if (p.pitch == p.out_width * p.stride_w) {
+      combine(p, buffer, to, rows * p.out_width, divisor);
+    } else {
+      for (int64_t i = 0; i < rows; ++i) {
+        combine(p, buffer + i * p.pitch, to + i * p.out_width, p.out_width, divisor);
+      }
+    }
+    if (kAverages<Op> && p.divisor == 0) {
+      for (int64_t i = 0; i < rows; ++i) divide_row(p, (first + i) % p.out_height, to + i * p.out_width);
     }
   }
 }
 
-template <class Pool>
-Status run(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
+template <class Op>
+Status run(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
+  using T = typename Op::T;
   const PoolPlan& p = plan.as<PoolPlan>();
   const int64_t rows = p.planes * p.out_height;
   if (rows == 0) return {};
-  using T = typename Pool::T;
-  const auto kernel = is_wide<T>(p)     ? pool_rows<Pool, pool_wide_row<Pool, T>>
-                      : p.stride_w == 1 ? pool_rows<Pool, pool_row<Pool, 1, T>>
-                      : p.stride_w == 2 ? pool_rows<Pool, pool_row<Pool, 2, T>>
-                                        : pool_rows<Pool, pool_row<Pool, 0, T>>;
-  parallel(ceil_div(rows, p.shard),
-           [&](int64_t task) { kernel(p, in, out, task * p.shard, least((task + 1) * p.shard, rows)); });
+  const Combine<T> combine = choose<Op>(p);
+  parallel(ceil_div(rows, p.shard), [&](int64_t task) {
+    pool_rows<Op>(p, combine, in.at<const T>(0), out.at<T>(0), static_cast<T*>(workspace) + task * p.buffer,
+                  task * p.shard, least((task + 1) * p.shard, rows));
+  });
   return {};
-}
-
-template <class T, class Order>
-Status run_extreme(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
-  return out.count > 1 ? run<Extreme<T, Order, true>>(stream, plan, in, out, workspace)
-                       : run<Extreme<T, Order, false>>(stream, plan, in, out, workspace);
 }
 
 }  // namespace
 
 extern constinit const PoolTable pool = {
-    .max = {run_extreme<float, Greater>, run_extreme<double, Greater>},
-    .min = {run_extreme<float, Less>, run_extreme<double, Less>},
-    .avg = {run<Average<float>>, run<Average<double>>},
+    .max = {run<Greatest<float>>, run<Greatest<double>>},
+    .min = {run<Smallest<float>>, run<Smallest<double>>},
+    .avg = {run<Sum<float>>, run<Sum<double>>},
 };
 
 }  // namespace chainrule::cpu::CHAINRULE_ISA_NS

@@ -14,9 +14,14 @@ struct PoolPlan {
   int64_t height, width, out_height, out_width;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   int64_t inner_begin, inner_end;  // output columns whose windows lie inside the row
-  int64_t divisor;                 // of an average; 0: the number of elements
+  int64_t divisor;                 // of an average; 0: the number of elements, which differs
   bool count_include_pad;
   int64_t shard;  // output rows a forward task handles, planes a backward task
+
+  // A task's buffer for values alone: `group` rows, `pitch` apart, of input columns skip .. skip + columns
+  // behind `lead` of padding. Every window reads `taps` elements: those that some window has inside the row.
+  int64_t group, pitch, skip, columns, lead, taps;
+  int64_t buffer;  // elements
 };
 
 // The window of output i covers [i·size/out, (i+1)·size/out), rounded outwards.
@@ -35,7 +40,11 @@ struct PoolOffsetsPlan {
 using PoolRuns = RunFn[2];  // float32, float64
 
 struct PoolTable {
-  PoolRuns max, min, avg;  // x -> y; max and min: and offsets, where a second output is given
+  PoolRuns max, min, avg;  // x -> y
+};
+
+struct PoolOffsetsTable {
+  PoolRuns max, min;  // x -> y, offsets
 };
 
 struct PoolBackwardTable {
@@ -50,6 +59,7 @@ struct AdaptivePoolTable {
 };
 
 CHAINRULE_KERNEL_TABLE(PoolTable, pool)
+CHAINRULE_KERNEL_TABLE(PoolOffsetsTable, pool_offsets)
 CHAINRULE_KERNEL_TABLE(PoolBackwardTable, pool_backward)
 CHAINRULE_KERNEL_TABLE(AdaptivePoolTable, adaptive_pool)
 

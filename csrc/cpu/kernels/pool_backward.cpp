@@ -1,8 +1,10 @@
 // Pooling, backward. A task owns whole planes and adds the windows' gradients in order, so overlapping
-// windows sum the same way for any number of threads.
+// windows sum the same way for any number of threads. Windows of 2 × 2 that do not overlap are stored
+// instead; extremes scatter; averages spread along the rows, then down the columns.
 
 #include "core/parallel.h"
 #include "cpu/kernels/pool.h"
+#include "cpu/kernels/pool_taps.h"
 #include "cpu/simd.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
@@ -14,33 +16,17 @@ using simd::Vec;
 template <class T>
 using Index = typename simd::IntegerOf<sizeof(T)>::Signed;
 
-[[gnu::always_inline]] inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-[[gnu::always_inline]] inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-[[gnu::always_inline]] inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-
-// Lane by lane a, b, a, b: the low or the high half of the pairs.
-template <bool kHigh, class T>
-[[gnu::always_inline]] inline Vec<T> interleave(Vec<T> a, Vec<T> b) {
-  return [=]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
-    constexpr int lanes = kLanes<T>;
-    constexpr int start = kHigh ? lanes / 2 : 0;
-    return __builtin_shufflevector(a, b, static_cast<int>(start + i / 2 + (i % 2) * lanes)...);
-  }(std::make_index_sequence<kLanes<T>>{});
-}
-
 // Writes n pairs.
 template <class T>
 [[gnu::always_inline]] inline void store_pairs(T* to, Vec<T> a, Vec<T> b, int64_t n) {
   constexpr int64_t lanes = kLanes<T>;
-  if (n == lanes) {
-    simd::store(to, interleave<false, T>(a, b));
-    simd::store(to + lanes, interleave<true, T>(a, b));
-  } else if (2 * n < lanes) {
-    simd::store_n(to, interleave<false, T>(a, b), 2 * n);
-  } else {
-    simd::store(to, interleave<false, T>(a, b));
-    simd::store_n(to + lanes, interleave<true, T>(a, b), 2 * n - lanes);
-  }
+  const auto [low, high] = simd::interleave(a, b);
+  if (2 * n < lanes) return simd::store_n(to, low, 2 * n);
+  simd::store(to, low);
+  if (n == lanes)
+    simd::store(to + lanes, high);
+  else
+    simd::store_n(to + lanes, high, 2 * n - lanes);
 }
 
 // Windows of 2 × 2, two apart and all inside: every element belongs to at most one window, so its gradient
@@ -98,66 +84,23 @@ void select_two_by_two(const PoolPlan& p, const T* g, const int32_t* offsets, T*
   });
 }
 
+// Clears the rows of a large plane one by one, as windows reach them: they are still in the nearest cache
+// when the windows add to them.
 template <class T>
 void select_plane(const PoolPlan& p, const T* g, const int32_t* offsets, T* gx) {
-  clear(gx, p.height * p.width);
-  for (int64_t i = 0; i < p.out_height * p.out_width; ++i) {
-    if (offsets[i] >= 0) gx[offsets[i]] += g[i];
-  }
-}
-
-// Where one axis of a window lies, and its extent as an average counts it.
-struct Span {
-  int64_t begin, end, extent;
-  [[gnu::always_inline]] Span(int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t size,
-                              bool include_pad) {
-    const int64_t start = out * stride - pad;
-    begin = most(start, 0);
-    end = least(start + kernel, size);
-    extent = include_pad ? least(start + kernel, size + pad) - start : end - begin;
-  }
-};
-
-template <class T>
-[[gnu::always_inline]] inline T share(const PoolPlan& p, T g, const Span& rows, const Span& columns) {
-  return g / static_cast<T>(p.divisor != 0 ? p.divisor : rows.extent * columns.extent);
-}
-
-// Neighbouring windows of a row, one element of each window at a time. kStride 0 stands for any stride.
-template <int kStride, class T>
-void spread_by_tap(const PoolPlan& p, const T* g, const Span& rows, T* gx) {
-  constexpr int64_t block = 256;
-  const int64_t stride = kStride != 0 ? kStride : p.stride_w;
-  T shares[block];
-  for (int64_t first = 0; first < p.out_width; first += block) {
-    const int64_t last = least(first + block, p.out_width);
-    for (int64_t ow = first; ow < last; ++ow) {
-      const Span columns(ow, p.kernel_w, p.stride_w, p.pad_w, p.width, p.count_include_pad);
-      shares[ow - first] = share(p, g[ow], rows, columns);
+  constexpr int64_t small = 16384;  // bytes of a plane that stays there as a whole
+  const bool whole = p.kernel_h == 0 || p.height * p.width * int64_t{sizeof(T)} <= small;
+  const int64_t steps = whole ? 1 : p.out_height, n = p.out_height / steps * p.out_width;
+  int64_t cleared = 0;
+  for (int64_t step = 0; step < steps; ++step, g += n, offsets += n) {
+    const int64_t reach = step * p.stride_h - p.pad_h + (p.kernel_h - 1) * p.dilation_h + 1;
+    const int64_t end = step + 1 == steps ? p.height : least(reach, p.height);
+    if (end > cleared) {
+      clear(gx + cleared * p.width, (end - cleared) * p.width);
+      cleared = end;
     }
-    for (int64_t h = rows.begin; h < rows.end; ++h) {
-      for (int64_t kw = 0; kw < p.kernel_w; ++kw) {
-        // Windows whose element kw lies inside the row.
-        const int64_t shift = kw - p.pad_w;
-        const int64_t begin = most(first, shift < 0 ? ceil_div(-shift, stride) : 0);
-        const int64_t end = least(last, ceil_div(p.width - shift, stride));
-        T* const to = gx + h * p.width + shift;
-        CHAINRULE_INDEPENDENT
-        for (int64_t ow = begin; ow < end; ++ow) to[ow * stride] += shares[ow - first];
-      }
-    }
-  }
-}
-
-// One window after the other.
-template <class T>
-void spread_by_window(const PoolPlan& p, const T* g, const Span& rows, T* gx) {
-  for (int64_t ow = 0; ow < p.out_width; ++ow) {
-    const Span columns(ow, p.kernel_w, p.stride_w, p.pad_w, p.width, p.count_include_pad);
-    const T value = share(p, g[ow], rows, columns);
-    for (int64_t h = rows.begin; h < rows.end; ++h) {
-      T* const to = gx + h * p.width;
-      for (int64_t w = columns.begin; w < columns.end; ++w) to[w] += value;
+    for (int64_t i = 0; i < n; ++i) {
+      if (offsets[i] >= 0) gx[offsets[i]] += g[i];
     }
   }
 }
@@ -172,26 +115,113 @@ void average_two_by_two(const PoolPlan& p, const T* g, T* gx) {
   });
 }
 
-template <class T>
-void average_plane(const PoolPlan& p, const T* g, T* gx) {
-  clear(gx, p.height * p.width);
-  const bool by_tap = p.out_width >= p.kernel_w;
-  const auto spread = !by_tap           ? spread_by_window<T>
-                      : p.stride_w == 1 ? spread_by_tap<1, T>
-                                        : spread_by_tap<0, T>;
-  for (int64_t oh = 0; oh < p.out_height; ++oh) {
-    const Span rows(oh, p.kernel_h, p.stride_h, p.pad_h, p.height, p.count_include_pad);
-    spread(p, g + oh * p.out_width, rows, gx);
+// Where the columns' gradients come from. Column s·j + f of the padded input, s the stride, lies in windows
+// j - m, as their element f + s·m: for each phase f neighbouring columns take from neighbouring windows.
+// Stride and window are kStride and kTaps unless these are 0; in that case m is bounded by what the row has
+// room for, since a window may be much larger.
+template <int kStride, int kTaps>
+struct Phases {
+  int64_t stride, taps;
+  int64_t begin, end;      // j of the columns inside the row
+  int64_t m_begin, m_end;  // m that some column has a window for
+  int64_t lead, trail;     // how far m reaches beyond the windows
+
+  [[gnu::always_inline]] explicit Phases(const PoolPlan& p)
+      : stride(kStride != 0 ? kStride : p.stride_w),
+        taps(kTaps != 0 ? kTaps : p.kernel_w),
+        begin(p.pad_w / stride),
+        end(ceil_div(p.width + p.pad_w, stride)),
+        m_begin(kTaps != 0 ? 0 : most(begin - p.out_width + 1, 0)),
+        m_end(kTaps != 0 ? ceil_div(taps, stride) : least(ceil_div(taps, stride), end)),
+        lead(most(m_end - 1 - begin, 0)),
+        trail(most(end - m_begin - p.out_width, 0)) {}
+
+  [[gnu::always_inline]] int64_t end_of(int64_t phase) const {
+    return least(m_end, ceil_div(taps - phase, stride));
   }
+
+  // One row of the input's gradient, from the first column of `begin` on.
+  template <class T>
+  [[gnu::always_inline]] void spread(const T* shares, T* row) const {
+    constexpr int64_t lanes = kLanes<T>;
+    const auto sum = [&](int64_t j, int64_t last) __attribute__((always_inline)) {
+      Vec<T> total{};
+      for (int64_t m = m_begin; m < last; ++m) total += simd::load(shares + j - m);
+      return total;
+    };
+    if constexpr (kStride == 1 || kStride == 2) {
+      const int64_t first = end_of(0), second = end_of(1);
+      for (int64_t j = begin; j < end; j += lanes, row += lanes * kStride) {
+        if constexpr (kStride == 1) {
+          simd::store(row, sum(j, first));
+        } else {
+          const auto [low, high] = simd::interleave(sum(j, first), sum(j, second));
+          simd::store(row, low);
+          simd::store(row + lanes, high);
+        }
+      }
+    } else {
+      for (int64_t f = 0; f < stride; ++f) {
+        const int64_t last = end_of(f);
+        for (int64_t j = begin; j < end; j += lanes) {
+          const Vec<T> v = sum(j, last);
+          T* const to = row + (j - begin) * stride + f;
+          for (int64_t i = 0; i < least(lanes, end - j); ++i) to[i * stride] = v[i];
+        }
+      }
+    }
+  }
+};
+
+// to = from or to += from.
+template <bool kAdd, class T>
+[[gnu::always_inline]] inline void put_row(T* to, const T* from, int64_t n) {
+  constexpr int64_t lanes = kLanes<T>;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    simd::store(to + i, kAdd ? simd::load(to + i) + simd::load(from + i) : simd::load(from + i));
+  }
+  if (i == n) return;
+  const Vec<T> v = simd::load(from + i);  // the buffer goes on beyond the row
+  simd::store_n(to + i, kAdd ? simd::load_n(to + i, n - i) + v : v, n - i);
 }
 
-// body(plane) for every plane, each within one task.
+// Averages are separable: a row of windows' shares is spread along the row once, and then added to each row
+// of the plane that it covers. The first that comes to a row stores.
+template <int kStride, int kTaps, class T>
+void average_plane(const PoolPlan& p, const T* g, T* gx, T* buffer) {
+  const Phases<kStride, kTaps> phases(p);
+  T* const shares = buffer + phases.lead;
+  T* const row = shares + p.out_width + phases.trail + kLanes<T>;
+  const T* const from = row + p.pad_w - phases.begin * p.stride_w;
+  clear(buffer, phases.lead);
+  clear(shares + p.out_width, phases.trail);
+  int64_t done = 0;  // rows of gx that have been written
+  for (int64_t oh = 0; oh < p.out_height; ++oh) {
+    const int64_t top = oh * p.stride_h - p.pad_h;
+    const int64_t begin = most(top, 0), end = least(top + p.kernel_h, p.height);
+    __builtin_memcpy(shares, g + oh * p.out_width, static_cast<size_t>(p.out_width) * sizeof(T));
+    divide_row(p, oh, shares);
+    phases.spread(shares, row);
+    if (done < begin) clear(gx + done * p.width, (begin - done) * p.width);
+    for (int64_t h = begin; h < end; ++h) {
+      if (h < done)
+        put_row<true>(gx + h * p.width, from, p.width);
+      else
+        put_row<false>(gx + h * p.width, from, p.width);
+    }
+    done = most(done, most(begin, end));
+  }
+  clear(gx + done * p.width, (p.height - done) * p.width);
+}
+
+// body(plane, task) for every plane, each within one task.
 template <class Body>
 [[gnu::always_inline]] inline void each_plane(const PoolPlan& p, Body body) {
   if (p.planes == 0) return;
   parallel(ceil_div(p.planes, p.shard), [&](int64_t task) {
     const int64_t end = least((task + 1) * p.shard, p.planes);
-    for (int64_t plane = task * p.shard; plane < end; ++plane) body(plane);
+    for (int64_t plane = task * p.shard; plane < end; ++plane) body(plane, task);
   });
 }
 
@@ -200,7 +230,7 @@ Status run_select(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
   const PoolPlan& p = plan.as<PoolPlan>();
   const auto kernel = is_two_by_two(p) ? select_two_by_two<T> : select_plane<T>;
   const int64_t size = p.height * p.width, out_size = p.out_height * p.out_width;
-  each_plane(p, [&](int64_t plane) {
+  each_plane(p, [&](int64_t plane, int64_t) {
     kernel(p, in.at<const T>(0) + plane * out_size, in.at<const int32_t>(1) + plane * out_size,
            out.at<T>(0) + plane * size);
   });
@@ -208,12 +238,19 @@ Status run_select(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
 }
 
 template <class T>
-Status run_average(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
+Status run_average(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
   const PoolPlan& p = plan.as<PoolPlan>();
-  const auto kernel = is_two_by_two(p) ? average_two_by_two<T> : average_plane<T>;
-  each_plane(p, [&](int64_t plane) {
-    kernel(p, in.at<const T>(0) + plane * p.out_height * p.out_width,
-           out.at<T>(0) + plane * p.height * p.width);
+  const bool simple = is_two_by_two(p);
+  const auto general = p.stride_w == 1   ? p.kernel_w == 3 ? average_plane<1, 3, T> : average_plane<1, 0, T>
+                       : p.stride_w == 2 ? p.kernel_w == 3 ? average_plane<2, 3, T> : average_plane<2, 0, T>
+                                         : average_plane<0, 0, T>;
+  each_plane(p, [&](int64_t plane, int64_t task) {
+    const T* const g = in.at<const T>(0) + plane * p.out_height * p.out_width;
+    T* const gx = out.at<T>(0) + plane * p.height * p.width;
+    if (simple)
+      average_two_by_two(p, g, gx);
+    else
+      general(p, g, gx, static_cast<T*>(workspace) + task * p.buffer);
   });
   return {};
 }

@@ -15,6 +15,10 @@ constexpr int kRows = 4, kTaps = 6;
 #else
 constexpr int kRows = 2, kTaps = simd::kFusedMultiplyAdd ? 6 : 4;
 #endif
+// A single filter (depthwise) has registers for a whole 3x3 kernel.
+constexpr int kTapsOfOneRow = 9;
+template <int kR>
+constexpr int taps_of = kR == 1 ? kTapsOfOneRow : kTaps;
 
 template <class T>
 struct DotTile {
@@ -22,8 +26,8 @@ struct DotTile {
   const T* planes;
   int64_t length;
   int64_t units = 0, row_unit_step, plane_unit_step;
-  int64_t taps[kTaps] = {};  // plane offsets
-  T sums[kRows * kTaps] = {};
+  int64_t taps[kTapsOfOneRow] = {};  // plane offsets
+  T sums[kRows * kTaps > kTapsOfOneRow ? kRows * kTaps : kTapsOfOneRow] = {};
 };
 
 // Two vectors into one that has half as many partial sums of each: those of `a` where bit `distance` of the
@@ -68,9 +72,10 @@ template <class T, int kCount>
 template <class T, int kR>
 void dot_tile(DotTile<T>& t) {
   using V = simd::Vec<T>;
+  constexpr int taps = taps_of<kR>;
   constexpr int group = simd::kLanes<T> < 8 ? simd::kLanes<T> : 8;
-  constexpr int groups = (kR * kTaps + group - 1) / group;
-  V sum[kR][kTaps] = {};
+  constexpr int groups = (kR * taps + group - 1) / group;
+  V sum[kR][taps] = {};
   for (int64_t u = 0; u < t.units; ++u) {
     const T* rows = t.rows + u * t.row_unit_step;
     const T* planes = t.planes + u * t.plane_unit_step;
@@ -78,8 +83,8 @@ void dot_tile(DotTile<T>& t) {
       V row[kR];
 #pragma GCC unroll 8
       for (int r = 0; r < kR; ++r) row[r] = simd::load(rows + r * t.length + q);
-#pragma GCC unroll 8
-      for (int k = 0; k < kTaps; ++k) {
+#pragma GCC unroll 9
+      for (int k = 0; k < taps; ++k) {
         const V x = simd::load(planes + t.taps[k] + q);
 #pragma GCC unroll 8
         for (int r = 0; r < kR; ++r) sum[r][k] = simd::fma(row[r], x, sum[r][k]);
@@ -92,11 +97,11 @@ void dot_tile(DotTile<T>& t) {
 #pragma GCC unroll 8
     for (int i = 0; i < group; ++i) {
       const int at = g * group + i;
-      members[i] = at < kR * kTaps ? sum[at / kTaps][at % kTaps] : V{};
+      members[i] = at < kR * taps ? sum[at / taps][at % taps] : V{};
     }
     T lanes[simd::kLanes<T>];
     simd::store(lanes, sum_lanes<T, group>(members));
-    for (int i = 0; i < group && g * group + i < kR * kTaps; ++i) {
+    for (int i = 0; i < group && g * group + i < kR * taps; ++i) {
       t.sums[g * group + i] = lanes[lane_of<T, group>(i)];
     }
   }

@@ -56,15 +56,16 @@ struct WeightGradient {
 
   template <int kR>
   void add_rows(DotTile<T>& t, T* to, bool first) const {
+    constexpr int64_t kT = taps_of<kR>;
     const int64_t count = tap_count();
-    for (int64_t k = 0; k < count; k += kTaps) {
-      const int64_t n = lesser(kTaps, count - k);
-      for (int64_t j = 0; j < kTaps; ++j) t.taps[j] = taps[k + lesser(j, n - 1)];
+    for (int64_t k = 0; k < count; k += kT) {
+      const int64_t n = lesser(kT, count - k);
+      for (int64_t j = 0; j < kT; ++j) t.taps[j] = taps[k + lesser(j, n - 1)];
       dot_tile<T, kR>(t);
       for (int64_t r = 0; r < kR; ++r) {
         for (int64_t j = 0; j < n; ++j) {
           T& sum = to[r * count + k + j];
-          sum = first ? t.sums[r * kTaps + j] : sum + t.sums[r * kTaps + j];
+          sum = first ? t.sums[r * kT + j] : sum + t.sums[r * kT + j];
         }
       }
     }

@@ -33,11 +33,15 @@ template <class T>
 
 template <class T>
 void gather_row(T* to, const T* from, int64_t n, int64_t step) {
-  if (step == 2) {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
-    return;
+  int64_t i = 0;
+  if (step == 2) {  // a pair of vectors ends one element after the last that is wanted, hence <
+    constexpr int64_t lanes = simd::kLanes<T>;
+    for (; i + lanes < n; i += lanes) {
+      const T* const at = from + 2 * i;
+      simd::store(to + i, simd::deinterleave(simd::load(at), simd::load(at + lanes)).first);
+    }
   }
-  for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
+  for (; i < n; ++i) to[i] = from[step * i];
 }
 
 template <class T>

@@ -21,12 +21,15 @@ template <class T>
 [[gnu::always_inline]] inline void store_pairs(T* to, Vec<T> a, Vec<T> b, int64_t n) {
   constexpr int64_t lanes = kLanes<T>;
   const auto [low, high] = simd::interleave(a, b);
-  if (2 * n < lanes) return simd::store_n(to, low, 2 * n);
-  simd::store(to, low);
-  if (n == lanes)
+  if (n == lanes) {
+    simd::store(to, low);
     simd::store(to + lanes, high);
-  else
+  } else if (2 * n < lanes) {
+    simd::store_n(to, low, 2 * n);
+  } else {
+    simd::store(to, low);
     simd::store_n(to + lanes, high, 2 * n - lanes);
+  }
 }
 
 // Windows of 2 × 2, two apart and all inside: every element belongs to at most one window, so its gradient
@@ -39,7 +42,7 @@ bool is_two_by_two(const PoolPlan& p) {
 
 template <class T>
 [[gnu::always_inline]] inline void clear(T* from, int64_t n) {
-  __builtin_memset(from, 0, static_cast<size_t>(n) * sizeof(T));
+  if (n > 0) __builtin_memset(from, 0, static_cast<size_t>(n) * sizeof(T));  // often nothing: saves the call
 }
 
 // Calls block(output position, column, n, top row, bottom row) for every run of windows in a plane and clears
@@ -50,9 +53,14 @@ template <class T, class Block>
   for (int64_t oh = 0; oh < p.out_height; ++oh) {
     T* const top = gx + 2 * oh * p.width;
     T* const bottom = top + p.width;
-    for (int64_t ow = 0; ow < p.out_width; ow += lanes) {
-      block(oh * p.out_width + ow, 2 * oh * p.width + 2 * ow, least(lanes, p.out_width - ow), top + 2 * ow,
-            bottom + 2 * ow);
+    const auto at = [&](int64_t ow, int64_t n) __attribute__((always_inline)) {
+      block(oh * p.out_width + ow, 2 * oh * p.width + 2 * ow, n, top + 2 * ow, bottom + 2 * ow);
+    };
+    if (p.out_width < lanes) {
+      at(0, p.out_width);
+    } else {
+      // The last vector reaches back instead of being partial: the same values are stored again.
+      for (int64_t ow = 0; ow < p.out_width; ow += lanes) at(least(ow, p.out_width - lanes), lanes);
     }
     clear(top + 2 * p.out_width, p.width - 2 * p.out_width);
     clear(bottom + 2 * p.out_width, p.width - 2 * p.out_width);

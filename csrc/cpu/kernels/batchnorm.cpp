@@ -1,5 +1,5 @@
-// Batch normalisation, forward. Blocks give mean and squared differences in two passes while they are in the
-// cache; Chan's formula merges blocks, samples and shards in that order (Chan, Golub, LeVeque: Updating
+// Batch normalisation, forward. Blocks give mean and squared differences in three passes while they are in
+// the cache; Chan's formula merges blocks, samples and shards in that order (Chan, Golub, LeVeque: Updating
 // formulae and a pairwise algorithm for computing sample variances, 1979).
 
 #include "cpu/kernels/batchnorm_blocks.h"
@@ -18,32 +18,36 @@ using simd::Vec;
   a.count = count;
 }
 
-// f(vector) for n elements, the missing ones of the last vector equal to `fill`; sums four vectors apart.
+// f(vector) for n elements of each of `rows` planes, `step` apart; the missing ones of a plane's last vector
+// are equal to `fill`. Sums four vectors apart.
 template <class T, class F>
-[[gnu::always_inline]] inline double sum_of(const T* x, int64_t n, T fill, F f) {
+[[gnu::always_inline]] inline double sum_of(const T* x, int64_t rows, int64_t step, int64_t n, T fill, F f) {
   constexpr int64_t lanes = kLanes<T>;
   Vec<T> s0{}, s1{}, s2{}, s3{};
-  int64_t i = 0;
-  for (; i + 4 * lanes <= n; i += 4 * lanes) {
-    s0 += f(simd::load(x + i));
-    s1 += f(simd::load(x + i + lanes));
-    s2 += f(simd::load(x + i + 2 * lanes));
-    s3 += f(simd::load(x + i + 3 * lanes));
+  for (; rows > 0; --rows, x += step) {
+    int64_t i = 0;
+    for (; i + 4 * lanes <= n; i += 4 * lanes) {
+      s0 += f(simd::load(x + i));
+      s1 += f(simd::load(x + i + lanes));
+      s2 += f(simd::load(x + i + 2 * lanes));
+      s3 += f(simd::load(x + i + 3 * lanes));
+    }
+    for (; i + lanes <= n; i += lanes) s0 += f(simd::load(x + i));
+    if (i < n) s1 += f(simd::load_n(x + i, n - i, simd::splat<T>(fill)));
   }
-  for (; i + lanes <= n; i += lanes) s0 += f(simd::load(x + i));
-  if (i < n) s1 += f(simd::load_n(x + i, n - i, simd::splat<T>(fill)));
   return simd::reduce_sum((s0 + s1) + (s2 + s3));
 }
 
 // The second pass also sums the plain differences, which corrects the first one's rounding.
 template <class T>
-[[gnu::always_inline]] inline Moments moments_of(const T* x, int64_t n) {
+[[gnu::always_inline]] inline Moments moments_of(const T* x, int64_t rows, int64_t step, int64_t n) {
   const auto same = [](Vec<T> v) __attribute__((always_inline)) { return v; };
-  const double count = static_cast<double>(n);
-  const T centre = static_cast<T>(sum_of(x, n, T(0), same) / count);
+  const double count = static_cast<double>(rows * n);
+  const T centre = static_cast<T>(sum_of(x, rows, step, n, T(0), same) / count);
   const Vec<T> c = simd::splat<T>(centre);
-  const double rest = sum_of(x, n, centre, [c](Vec<T> v) __attribute__((always_inline)) { return v - c; });
-  const double squares = sum_of(x, n, centre, [c](Vec<T> v) __attribute__((always_inline)) {
+  const double rest =
+      sum_of(x, rows, step, n, centre, [c](Vec<T> v) __attribute__((always_inline)) { return v - c; });
+  const double squares = sum_of(x, rows, step, n, centre, [c](Vec<T> v) __attribute__((always_inline)) {
     const Vec<T> d = v - c;
     return d * d;
   });
@@ -53,10 +57,8 @@ template <class T>
 
 template <class T>
 void plane_moments(const BatchnormPlan& p, const Part& part, const T* x, Moments* moments) {
-  each_plane(p, part, [&](int64_t at, int64_t c) {
-    for (int64_t i = 0; i < p.length; i += kPlaneBlock) {
-      merge(moments[c], moments_of(x + at + i, least(kPlaneBlock, p.length - i)));
-    }
+  each_block(p, part, [&](int64_t at, int64_t c, int64_t rows, int64_t n) __attribute__((always_inline)) {
+    merge(moments[c], moments_of(x + at, rows, p.channels * p.length, n));
   });
 }
 

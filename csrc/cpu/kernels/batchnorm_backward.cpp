@@ -29,24 +29,27 @@ struct Operands {
 
 // Blocks keep the chain of float32 additions short; they are added up in float64.
 template <class T>
-[[gnu::always_inline]] inline void add_block(GradSums& sums, const T* g, const T* x, T centre, int64_t n) {
+[[gnu::always_inline]] inline void add_block(GradSums& sums, const T* g, const T* x, T centre, int64_t rows,
+                                             int64_t step, int64_t n) {
   constexpr int64_t lanes = kLanes<T>;
   const Vec<T> c = simd::splat<T>(centre);
   Vec<T> g0{}, g1{}, d0{}, d1{};
-  int64_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    const Vec<T> a = simd::load(g + i), b = simd::load(g + i + lanes);
-    g0 += a;
-    g1 += b;
-    d0 = simd::fma(a, simd::load(x + i) - c, d0);
-    d1 = simd::fma(b, simd::load(x + i + lanes) - c, d1);
-  }
-  for (; i < n; i += lanes) {
-    const int64_t left = n - i;
-    const Vec<T> a = left < lanes ? simd::load_n(g + i, left) : simd::load(g + i);
-    const Vec<T> v = left < lanes ? simd::load_n(x + i, left, c) : simd::load(x + i);
-    g0 += a;
-    d0 = simd::fma(a, v - c, d0);
+  for (; rows > 0; --rows, g += step, x += step) {
+    int64_t i = 0;
+    for (; i + 2 * lanes <= n; i += 2 * lanes) {
+      const Vec<T> a = simd::load(g + i), b = simd::load(g + i + lanes);
+      g0 += a;
+      g1 += b;
+      d0 = simd::fma(a, simd::load(x + i) - c, d0);
+      d1 = simd::fma(b, simd::load(x + i + lanes) - c, d1);
+    }
+    for (; i < n; i += lanes) {
+      const int64_t left = n - i;
+      const Vec<T> a = left < lanes ? simd::load_n(g + i, left) : simd::load(g + i);
+      const Vec<T> v = left < lanes ? simd::load_n(x + i, left, c) : simd::load(x + i);
+      g0 += a;
+      d0 = simd::fma(a, v - c, d0);
+    }
   }
   sums.g += simd::reduce_sum(g0 + g1);
   sums.g_centred += simd::reduce_sum(d0 + d1);
@@ -54,11 +57,8 @@ template <class T>
 
 template <class T>
 void plane_sums(const BatchnormPlan& p, const Part& part, const Operands<T>& o, GradSums* sums) {
-  each_plane(p, part, [&](int64_t at, int64_t c) {
-    const T centre = static_cast<T>(o.mean[c]);
-    for (int64_t i = 0; i < p.length; i += kPlaneBlock) {
-      add_block(sums[c], o.g + at + i, o.x + at + i, centre, least(kPlaneBlock, p.length - i));
-    }
+  each_block(p, part, [&](int64_t at, int64_t c, int64_t rows, int64_t n) __attribute__((always_inline)) {
+    add_block(sums[c], o.g + at, o.x + at, static_cast<T>(o.mean[c]), rows, p.channels * p.length, n);
   });
 }
 

@@ -53,4 +53,10 @@ int64_t to_int64(PyObject* object) {
   return value;
 }
 
+ops::Activation activation_named(const char* op, const std::optional<std::string_view>& name) {
+  if (!name) return ops::Activation::none;
+  check<ValueError>(*name == "relu", op, ": activation must be None or 'relu', got '", *name, "'");
+  return ops::Activation::relu;
+}
+
 }  // namespace chainrule::bind

@@ -4,11 +4,13 @@
 
 #include <pybind11/pybind11.h>
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "core/error.h"
 #include "core/tensor.h"
+#include "ops/activation.h"
 #include "ops/operand.h"
 
 PYBIND11_DECLARE_HOLDER_TYPE(T, chainrule::Ref<T>, true)
@@ -68,6 +70,9 @@ inline Tensor* tensor_in(PyObject* object) {
 [[noreturn]] void refuse(PyObject* object, const char* expected);
 // An int, or anything with __index__; TypeError or, when it needs more than 64 bits, ValueError.
 int64_t to_int64(PyObject* object);
+
+// None or 'relu'; ValueError naming the op.
+ops::Activation activation_named(const char* op, const std::optional<std::string_view>& name);
 
 // Every family registers its functions on the module.
 void init_tensor(py::module_& m);

@@ -9,16 +9,6 @@
 
 namespace chainrule::bind {
 
-namespace {
-
-ops::Activation activation_named(std::optional<std::string_view> name) {
-  if (!name) return ops::Activation::none;
-  check<ValueError>(*name == "relu", "linear: activation must be None or 'relu', got '", *name, "'");
-  return ops::Activation::relu;
-}
-
-}  // namespace
-
 void init_matmul(py::module_& m) {
   using namespace pybind11::literals;
   m.def("matmul", ops::matmul, "a"_a, "b"_a);
@@ -26,7 +16,7 @@ void init_matmul(py::module_& m) {
       "linear",
       [](const TensorRef& x, const TensorRef& weight, const OptionalTensor& bias,
          std::optional<std::string_view> activation) {
-        return ops::linear(x, weight, bias, activation_named(activation));
+        return ops::linear(x, weight, bias, activation_named("linear", activation));
       },
       "x"_a, "weight"_a, "bias"_a = py::none(), "activation"_a = py::none());
 }

@@ -24,6 +24,7 @@ constexpr const char* kInputs[] = {"x", "weight", "bias", "running_mean", "runni
 struct BatchNormParams {
   bool training = true;
   double momentum = 0, eps = 0;
+  bool relu = false;
 };
 
 auto shape_text(const Meta& x) {
@@ -79,6 +80,8 @@ void infer_grad(Metas in, const Params&, std::span<Meta> out) {
                       "batch_norm_grad: mean and invstd must be float64 ", to_string(per_channel),
                       shape_text(x));
   }
+  check<ValueError>(!in.has(5) || (in[5].shape == x.shape && in[5].dtype == x.dtype),
+                    "batch_norm_grad: y does not belong to x", shape_text(x));
   out[0] = Meta::contiguous(x.dtype, x.device, x.shape);
   out[1] = out[2] = Meta::contiguous(x.dtype, x.device, per_channel);
 }
@@ -94,6 +97,7 @@ BatchnormPlan& plan_parts(Plan& plan, const Meta& x, const Params& params, size_
   p.training = given.training;
   p.momentum = given.momentum;
   p.eps = given.eps;
+  p.relu = given.relu;
 
   const int64_t tasks = std::clamp<int64_t>(x.numel() / kShardElements, 1, kMaxShards);
   p.channel_shard = std::max<int64_t>((p.channels + tasks - 1) / tasks, 1);
@@ -149,26 +153,29 @@ std::array<TensorRef, 3> execute_three(const OpDef& def, const TensorRef (&in)[k
 
 BatchNormResult batch_norm_train(const TensorRef& x, const OptionalTensor& running_mean,
                                  const OptionalTensor& running_var, const OptionalTensor& weight,
-                                 const OptionalTensor& bias, double momentum, double eps) {
-  auto [y, mean, invstd] =
-      execute_three(train_def, {contiguous(x), packed(weight), packed(bias), running_mean, running_var},
-                    {.training = true, .momentum = momentum, .eps = eps});
+                                 const OptionalTensor& bias, double momentum, double eps,
+                                 Activation activation) {
+  auto [y, mean, invstd] = execute_three(
+      train_def, {contiguous(x), packed(weight), packed(bias), running_mean, running_var},
+      {.training = true, .momentum = momentum, .eps = eps, .relu = activation == Activation::relu});
   return {y, mean, invstd};
 }
 
 BatchNormResult batch_norm_eval(const TensorRef& x, const OptionalTensor& running_mean,
                                 const OptionalTensor& running_var, const OptionalTensor& weight,
-                                const OptionalTensor& bias, double eps) {
+                                const OptionalTensor& bias, double eps, Activation activation) {
   auto [y, mean, invstd] = execute_three(
       eval_def, {contiguous(x), packed(weight), packed(bias), packed(running_mean), packed(running_var)},
-      {.training = false, .momentum = 0, .eps = eps});
+      {.training = false, .momentum = 0, .eps = eps, .relu = activation == Activation::relu});
   return {y, mean, invstd};
 }
 
 BatchNormGrad batch_norm_grad(const TensorRef& g, const TensorRef& x, const OptionalTensor& weight,
-                              const TensorRef& mean, const TensorRef& invstd, bool training) {
-  auto [gx, g_weight, g_bias] = execute_three(
-      grad_def, {contiguous(g), contiguous(x), packed(weight), mean, invstd}, {.training = training});
+                              const TensorRef& mean, const TensorRef& invstd, bool training,
+                              const OptionalTensor& y) {
+  auto [gx, g_weight, g_bias] =
+      execute_three(grad_def, {contiguous(g), contiguous(x), packed(weight), mean, invstd, packed(y)},
+                    {.training = training});
   return {gx, g_weight, g_bias};
 }
 

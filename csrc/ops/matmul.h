@@ -3,10 +3,9 @@
 // the left and a column on the right, dimensions before the last two are a batch.
 
 #include "core/op.h"
+#include "ops/activation.h"
 
 namespace chainrule::ops {
-
-enum class Activation { none, relu };
 
 TensorRef matmul(const TensorRef& a, const TensorRef& b);
 

@@ -80,6 +80,23 @@ def in_double(peer):
     return call
 
 
+def relu_op(training):
+    """Fused; the same arguments as train_with and evaluate_with give."""
+
+    def fused(*args):
+        return ops.batch_norm(*args, activation="relu")
+
+    return train_with(fused) if training else evaluate_with(fused)
+
+
+def relu_reference(plain):
+    return lambda *xs, **p: np.maximum(plain(*xs, **p), 0)
+
+
+def relu_peer(with_):
+    return lambda torch, *xs, **p: torch.relu(peer(with_)(torch, *xs, **p))
+
+
 train_op, evaluate_op = train_with(ops.batch_norm), evaluate_with(ops.batch_norm)
 update_op = update_with(ops.batch_norm, ops.clone)
 
@@ -115,6 +132,13 @@ CASES = [
            [Input((4, 3, 5, 6), layout=layout), *affine((4, 3))[1:]], torch=peer(train_with))
       for layout in ("transposed", "sliced", "expanded")],
     Case("batch_norm-eps", train_op, train, affine((5, 4)), {"eps": 0.1}, torch=peer(train_with)),
+    *[Case(f"batch_norm-relu-{list(s)}", relu_op(True), relu_reference(train), affine(s),
+           torch=relu_peer(train_with)) for s in SHAPES + EMPTY],
+    *[Case(f"batch_norm-relu-eval-{list(s)}", relu_op(False), relu_reference(evaluate),
+           [Input(s), *running(s), *affine(s)[1:]], torch=relu_peer(evaluate_with))
+      for s in [(7, 33), (2, 3, 4, 4), (3, 2, 5)]],
+    *[Case(f"batch_norm-large-relu-{list(s)}", relu_op(True), relu_reference(train), affine(s),
+           torch=relu_peer(train_with), large=True) for s in [(8, 40, 20, 21), (3000, 70)]],
     # A large mean must not cost the digits that the differences have; it does cost PyTorch's float32.
     *[Case(f"batch_norm-large-mean-{list(s)}", train_op, train,
            [Input(s, 1000.0, 1001.0)], torch=in_double(peer(train_with)), grad=False)
@@ -150,6 +174,8 @@ BAD = [
         "batch_norm: evaluation needs running_mean and running_var"),
     Bad("batch_norm-half-statistics", lambda: ops.batch_norm(x, one, None, training=True),
         ValueError, "running_mean and running_var must both be given or neither"),
+    Bad("batch_norm-activation", lambda: ops.batch_norm(x, one, one, activation="gelu"), ValueError,
+        "batch_norm: activation must be None or 'relu', got 'gelu'"),
     Bad("batch_norm-mixed", lambda: ops.batch_norm(x, one, one, cr.ones(3, dtype=cr.float64)),
         TypeError, "batch_norm: weight must be float32 as x, got float64"),
 ]  # fmt: skip

@@ -116,15 +116,22 @@ struct Operands {
         invstd(out.at<double>(2)) {}
 };
 
-template <class T>
+// NaN stays.
+template <bool kRelu, class V>
+[[gnu::always_inline]] inline V activate(V v) {
+  return kRelu ? simd::select(v <= V{}, V{}, v) : v;
+}
+
+template <class T, bool kRelu>
 void normalise_planes(const BatchnormPlan& p, const Part& part, const Operands<T>& o) {
   constexpr int64_t lanes = kLanes<T>;
   each_plane(p, part, [&](int64_t at, int64_t channel) {
     const Affine<T> a(o.mean[channel], o.invstd[channel], o.weight, o.bias, channel);
     const Vec<T> centre = simd::splat<T>(a.centre), scale = simd::splat<T>(a.scale);
     const Vec<T> shift = simd::splat<T>(a.shift);
-    const auto apply = [=](Vec<T> v)
-                           __attribute__((always_inline)) { return simd::fma(v - centre, scale, shift); };
+    const auto apply = [=](Vec<T> v) __attribute__((always_inline)) {
+      return activate<kRelu>(simd::fma(v - centre, scale, shift));
+    };
     const T* const x = o.x + at;
     T* const y = o.y + at;
     int64_t i = 0;
@@ -133,7 +140,7 @@ void normalise_planes(const BatchnormPlan& p, const Part& part, const Operands<T
   });
 }
 
-template <class T>
+template <class T, bool kRelu>
 void normalise_columns(const BatchnormPlan& p, const Part& part, const Operands<T>& o) {
   for (int64_t c = part.channel_begin; c < part.channel_end; c += kChannelBlock) {
     const int64_t wide = least(kChannelBlock, part.channel_end - c);
@@ -148,7 +155,10 @@ void normalise_columns(const BatchnormPlan& p, const Part& part, const Operands<
       const T* const x = o.x + n * p.channels + c;
       T* const y = o.y + n * p.channels + c;
       CHAINRULE_INDEPENDENT
-      for (int64_t j = 0; j < wide; ++j) y[j] = simd::fma(x[j] - centre[j], scale[j], shift[j]);
+      for (int64_t j = 0; j < wide; ++j) {
+        const T v = simd::fma(x[j] - centre[j], scale[j], shift[j]);
+        y[j] = kRelu && v <= T(0) ? T(0) : v;
+      }
     }
   }
 }
@@ -167,12 +177,21 @@ template <class T>
 }
 
 template <class T>
+using Normalise = void (*)(const BatchnormPlan&, const Part&, const Operands<T>&);
+
+template <class T>
+Normalise<T> normalise_of(const BatchnormPlan& p) {
+  if (p.length == 1) return p.relu ? normalise_columns<T, true> : normalise_columns<T, false>;
+  return p.relu ? normalise_planes<T, true> : normalise_planes<T, false>;
+}
+
+template <class T>
 Status train(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
   const BatchnormPlan& p = plan.as<BatchnormPlan>();
   const Operands<T> o(in, out);
   Moments* const moments = static_cast<Moments*>(workspace);
   const auto measure = p.length == 1 ? column_moments<T> : plane_moments<T>;
-  const auto normalise = p.length == 1 ? normalise_columns<T> : normalise_planes<T>;
+  const Normalise<T> normalise = normalise_of<T>(p);
   const int64_t shards = batch_shards(p);
   each_part(p, [&](const Part& part) {
     Moments* const own = moments + part.batch_index * p.channels;
@@ -200,7 +219,7 @@ Status evaluate(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
     o.mean[c] = o.running_mean[c];
     o.invstd[c] = 1 / __builtin_sqrt(o.running_var[c] + p.eps);
   }
-  const auto normalise = p.length == 1 ? normalise_columns<T> : normalise_planes<T>;
+  const Normalise<T> normalise = normalise_of<T>(p);
   each_part(p, [&](const Part& part) { normalise(p, part, o); });
   return {};
 }

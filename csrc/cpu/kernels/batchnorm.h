@@ -14,6 +14,7 @@ struct BatchnormPlan {
   int64_t channel_shard;  // channels a task handles
   int64_t batch_shard;    // samples a task handles
   bool training;
+  bool relu;  // of the result; the gradient then needs the result
   double momentum, eps;
 };
 
@@ -34,7 +35,7 @@ struct BatchnormTable {
 };
 
 struct BatchnormBackwardTable {
-  BatchnormRuns run;  // g, x, weight?, mean, invstd -> gx, g_weight, g_bias
+  BatchnormRuns run;  // g, x, weight?, mean, invstd, y? -> gx, g_weight, g_bias
 };
 
 CHAINRULE_KERNEL_TABLE(BatchnormTable, batchnorm)

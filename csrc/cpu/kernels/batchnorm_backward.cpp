@@ -2,6 +2,7 @@
 //   g_bias = Σ g,  g_weight = Σ g·x̂,
 //   gx = weight·invstd·(g - mean(g) - x̂·mean(g·x̂))   in training,
 //   gx = weight·invstd·g                             in evaluation, where mean and invstd are constants.
+// After a ReLU, g counts only where the result y is not zero.
 
 #include "cpu/kernels/batchnorm_blocks.h"
 
@@ -15,6 +16,7 @@ template <class T>
 struct Operands {
   const T *g, *x, *weight;
   const double *mean, *invstd;
+  const T* y;
   T *gx, *g_weight, *g_bias;
   Operands(Ptrs in, Ptrs out)
       : g(in.at<const T>(0)),
@@ -22,58 +24,78 @@ struct Operands {
         weight(in.at<const T>(2)),
         mean(in.at<const double>(3)),
         invstd(in.at<const double>(4)),
+        y(in.at<const T>(5)),
         gx(out.at<T>(0)),
         g_weight(out.at<T>(1)),
         g_bias(out.at<T>(2)) {}
 };
 
-// Blocks keep the chain of float32 additions short; they are added up in float64.
+template <bool kRelu, class V>
+[[gnu::always_inline]] inline V masked(V g, V y) {
+  return kRelu ? simd::select(y <= V{}, V{}, g) : g;  // NaN lets the gradient through
+}
+
+// Part of a plane, or of several that are `step` apart.
 template <class T>
-[[gnu::always_inline]] inline void add_block(GradSums& sums, const T* g, const T* x, T centre, int64_t rows,
-                                             int64_t step, int64_t n) {
+struct GradBlock {
+  const T *g, *x, *y;
+  int64_t rows, step, n;
+};
+
+// Blocks keep the chain of float32 additions short; they are added up in float64.
+template <class T, bool kRelu>
+[[gnu::always_inline]] inline void add_block(GradSums& sums, GradBlock<T> b, T centre) {
   constexpr int64_t lanes = kLanes<T>;
   const Vec<T> c = simd::splat<T>(centre);
+  const auto whole = [&](int64_t i) __attribute__((always_inline)) {
+    return masked<kRelu>(simd::load(b.g + i), kRelu ? simd::load(b.y + i) : Vec<T>{});
+  };
+  const auto part = [&](int64_t i, int64_t left) __attribute__((always_inline)) {
+    return masked<kRelu>(simd::load_n(b.g + i, left), kRelu ? simd::load_n(b.y + i, left) : Vec<T>{});
+  };
   Vec<T> g0{}, g1{}, d0{}, d1{};
-  for (; rows > 0; --rows, g += step, x += step) {
+  for (; b.rows > 0; --b.rows, b.g += b.step, b.x += b.step, b.y += kRelu ? b.step : 0) {
     int64_t i = 0;
-    for (; i + 2 * lanes <= n; i += 2 * lanes) {
-      const Vec<T> a = simd::load(g + i), b = simd::load(g + i + lanes);
-      g0 += a;
-      g1 += b;
-      d0 = simd::fma(a, simd::load(x + i) - c, d0);
-      d1 = simd::fma(b, simd::load(x + i + lanes) - c, d1);
+    for (; i + 2 * lanes <= b.n; i += 2 * lanes) {
+      const Vec<T> u = whole(i), v = whole(i + lanes);
+      g0 += u;
+      g1 += v;
+      d0 = simd::fma(u, simd::load(b.x + i) - c, d0);
+      d1 = simd::fma(v, simd::load(b.x + i + lanes) - c, d1);
     }
-    for (; i < n; i += lanes) {
-      const int64_t left = n - i;
-      const Vec<T> a = left < lanes ? simd::load_n(g + i, left) : simd::load(g + i);
-      const Vec<T> v = left < lanes ? simd::load_n(x + i, left, c) : simd::load(x + i);
-      g0 += a;
-      d0 = simd::fma(a, v - c, d0);
+    for (; i < b.n; i += lanes) {
+      const int64_t left = b.n - i;
+      const Vec<T> u = left < lanes ? part(i, left) : whole(i);
+      const Vec<T> v = left < lanes ? simd::load_n(b.x + i, left, c) : simd::load(b.x + i);
+      g0 += u;
+      d0 = simd::fma(u, v - c, d0);
     }
   }
   sums.g += simd::reduce_sum(g0 + g1);
   sums.g_centred += simd::reduce_sum(d0 + d1);
 }
 
-template <class T>
+template <class T, bool kRelu>
 void plane_sums(const BatchnormPlan& p, const Part& part, const Operands<T>& o, GradSums* sums) {
   each_block(p, part, [&](int64_t at, int64_t c, int64_t rows, int64_t n) __attribute__((always_inline)) {
-    add_block(sums[c], o.g + at, o.x + at, static_cast<T>(o.mean[c]), rows, p.channels * p.length, n);
+    const GradBlock<T> block{o.g + at, o.x + at, kRelu ? o.y + at : nullptr, rows, p.channels * p.length, n};
+    add_block<T, kRelu>(sums[c], block, static_cast<T>(o.mean[c]));
   });
 }
 
-template <class T>
+template <class T, bool kRelu>
 void column_sums(const BatchnormPlan& p, const Part& part, const Operands<T>& o, GradSums* sums) {
   for (int64_t c = part.channel_begin; c < part.channel_end; c += kChannelBlock) {
     const int64_t wide = least(kChannelBlock, part.channel_end - c);
     double centre[kChannelBlock], plain[kChannelBlock] = {}, centred[kChannelBlock] = {};
     for (int64_t j = 0; j < wide; ++j) centre[j] = static_cast<T>(o.mean[c + j]);
     for (int64_t n = part.batch_begin; n < part.batch_end; ++n) {
-      const T* const g = o.g + n * p.channels + c;
-      const T* const x = o.x + n * p.channels + c;
+      const int64_t at = n * p.channels + c;
+      const T *const g = o.g + at, *const x = o.x + at, *const y = kRelu ? o.y + at : nullptr;
       for (int64_t j = 0; j < wide; ++j) {
-        plain[j] += g[j];
-        centred[j] += g[j] * (x[j] - centre[j]);
+        const T u = kRelu && y[j] <= T(0) ? T(0) : g[j];
+        plain[j] += u;
+        centred[j] += u * (x[j] - centre[j]);
       }
     }
     for (int64_t j = 0; j < wide; ++j) sums[c + j] = {plain[j], centred[j]};
@@ -98,33 +120,40 @@ struct Affine {
   }
 };
 
-template <class T>
-[[gnu::always_inline]] inline void write_row(const Affine<T>& a, bool training, const T* g, const T* x, T* gx,
-                                             int64_t n) {
+template <class T, bool kRelu>
+[[gnu::always_inline]] inline void write_row(const Affine<T>& a, bool training, const T* g, const T* x,
+                                             const T* y, T* gx, int64_t n) {
   constexpr int64_t lanes = kLanes<T>;
   const Vec<T> by_g = simd::splat<T>(a.by_g), by_x = simd::splat<T>(a.by_x);
   const Vec<T> centre = simd::splat<T>(a.centre), constant = simd::splat<T>(a.constant);
   const auto full = [=](Vec<T> u, Vec<T> v) __attribute__((always_inline)) {
     return simd::fma(u, by_g, simd::fma(v - centre, by_x, constant));
   };
+  const auto grad = [=](int64_t i) __attribute__((always_inline)) {
+    return masked<kRelu>(simd::load(g + i), kRelu ? simd::load(y + i) : Vec<T>{});
+  };
+  const auto grad_n = [=](int64_t i) __attribute__((always_inline)) {
+    return masked<kRelu>(simd::load_n(g + i, n - i), kRelu ? simd::load_n(y + i, n - i) : Vec<T>{});
+  };
   int64_t i = 0;
   if (training) {
-    for (; i + lanes <= n; i += lanes) simd::store(gx + i, full(simd::load(g + i), simd::load(x + i)));
-    if (i < n) simd::store_n(gx + i, full(simd::load_n(g + i, n - i), simd::load_n(x + i, n - i)), n - i);
+    for (; i + lanes <= n; i += lanes) simd::store(gx + i, full(grad(i), simd::load(x + i)));
+    if (i < n) simd::store_n(gx + i, full(grad_n(i), simd::load_n(x + i, n - i)), n - i);
   } else {
-    for (; i + lanes <= n; i += lanes) simd::store(gx + i, simd::load(g + i) * by_g);
-    if (i < n) simd::store_n(gx + i, simd::load_n(g + i, n - i) * by_g, n - i);
+    for (; i + lanes <= n; i += lanes) simd::store(gx + i, grad(i) * by_g);
+    if (i < n) simd::store_n(gx + i, grad_n(i) * by_g, n - i);
   }
 }
 
-template <class T>
+template <class T, bool kRelu>
 void write_planes(const BatchnormPlan& p, const Part& part, const Operands<T>& o, const GradSums* sums) {
   each_plane(p, part, [&](int64_t at, int64_t c) {
-    write_row(Affine<T>(p, sums[c], c, o), p.training, o.g + at, o.x + at, o.gx + at, p.length);
+    write_row<T, kRelu>(Affine<T>(p, sums[c], c, o), p.training, o.g + at, o.x + at,
+                        kRelu ? o.y + at : nullptr, o.gx + at, p.length);
   });
 }
 
-template <class T>
+template <class T, bool kRelu>
 void write_columns(const BatchnormPlan& p, const Part& part, const Operands<T>& o, const GradSums* sums) {
   for (int64_t c = part.channel_begin; c < part.channel_end; c += kChannelBlock) {
     const int64_t wide = least(kChannelBlock, part.channel_end - c);
@@ -137,17 +166,14 @@ void write_columns(const BatchnormPlan& p, const Part& part, const Operands<T>& 
       constant[j] = a.constant;
     }
     for (int64_t n = part.batch_begin; n < part.batch_end; ++n) {
-      const T* const g = o.g + n * p.channels + c;
-      const T* const x = o.x + n * p.channels + c;
-      T* const gx = o.gx + n * p.channels + c;
-      if (p.training) {
-        CHAINRULE_INDEPENDENT
-        for (int64_t j = 0; j < wide; ++j) {
-          gx[j] = simd::fma(g[j], by_g[j], simd::fma(x[j] - centre[j], by_x[j], constant[j]));
-        }
-      } else {
-        CHAINRULE_INDEPENDENT
-        for (int64_t j = 0; j < wide; ++j) gx[j] = g[j] * by_g[j];
+      const int64_t at = n * p.channels + c;
+      const T *const g = o.g + at, *const x = o.x + at, *const y = kRelu ? o.y + at : nullptr;
+      T* const gx = o.gx + at;
+      CHAINRULE_INDEPENDENT
+      for (int64_t j = 0; j < wide; ++j) {
+        const T u = kRelu && y[j] <= T(0) ? T(0) : g[j];
+        const T rest = p.training ? simd::fma(x[j] - centre[j], by_x[j], constant[j]) : T(0);
+        gx[j] = simd::fma(u, by_g[j], rest);
       }
     }
   }
@@ -160,13 +186,10 @@ template <class T>
   o.g_bias[c] = static_cast<T>(sums.g);
 }
 
-template <class T>
-Status run(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
-  const BatchnormPlan& p = plan.as<BatchnormPlan>();
-  const Operands<T> o(in, out);
-  GradSums* const sums = static_cast<GradSums*>(workspace);
-  const auto add_up = p.length == 1 ? column_sums<T> : plane_sums<T>;
-  const auto write = p.length == 1 ? write_columns<T> : write_planes<T>;
+template <class T, bool kRelu>
+Status run_masked(const BatchnormPlan& p, const Operands<T>& o, GradSums* sums) {
+  const auto add_up = p.length == 1 ? column_sums<T, kRelu> : plane_sums<T, kRelu>;
+  const auto write = p.length == 1 ? write_columns<T, kRelu> : write_planes<T, kRelu>;
   const int64_t shards = batch_shards(p);
   each_part(p, [&](const Part& part) {
     GradSums* const own = sums + part.batch_index * p.channels;
@@ -186,6 +209,14 @@ Status run(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
   }
   each_part(p, [&](const Part& part) { write(p, part, o, sums); });
   return {};
+}
+
+template <class T>
+Status run(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
+  const BatchnormPlan& p = plan.as<BatchnormPlan>();
+  const Operands<T> o(in, out);
+  GradSums* const sums = static_cast<GradSums*>(workspace);
+  return o.y ? run_masked<T, true>(p, o, sums) : run_masked<T, false>(p, o, sums);
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ template <class Body>
       }
     });
   }
+  if (p.length == 0) return;
   const int64_t most = kPlaneBlock / p.length;
   for (int64_t n = part.batch_begin; n < part.batch_end; n += most) {
     for (int64_t c = part.channel_begin; c < part.channel_end; ++c) {

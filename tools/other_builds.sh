@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds the extension in the ways users don't and runs the suite with each: Clang, the standard C++ file in
-# place of Linux's system calls, counted allocations, the sanitizers, and aarch64 under QEMU. Nothing is installed
-# into Python.
+# place of Linux's system calls, counted allocations, the sanitizers, guard pages around every buffer, and aarch64
+# under QEMU. Nothing is installed into Python.
 #
 #     bash tools/other_builds.sh                 # all
-#     bash tools/other_builds.sh clang asan      # some of: clang portable count asan aarch64
+#     bash tools/other_builds.sh clang asan      # some of: clang portable count asan guard aarch64
 #
 # JOBS compilers run at a time (2). Needs an environment with pytest and the extra dev, and without an editable
 # installation, which would come before what is built here; as root it installs Clang 16, strace, the cross
@@ -82,6 +82,25 @@ asan() {
     suite asan tests/test_ops.py -x -k 'forward or bad_input'
 }
 
+# Every block ends, then begins, at a page without access: no kernel may step over either, with any instruction set
+# that this processor has. Eager forward, and the recorded and eager forward and backward that the replay test
+# compares, for every case and dtype. A step over is a segmentation fault, and the log's last lines name the case.
+guard() {
+  build guard -DCHAINRULE_EXACT_ALLOC=ON
+  local best
+  best=$(PYTHONPATH=$work/guard/package python -c 'import chainrule; print(chainrule.cpu_info()["isa"])')
+  export CHAINRULE_GUARD CHAINRULE_ISA
+  for CHAINRULE_ISA in v2 v3 v4; do
+    for CHAINRULE_GUARD in end begin; do
+      suite guard -x -vv tests/test_guard.py tests/test_ops.py::test_forward_agrees_with_numpy \
+        tests/test_ops.py::test_replay_gives_the_bits_of_eager > "$work/guard.log" 2>&1 ||
+        { tail -60 "$work/guard.log"; return 1; }
+      echo "$CHAINRULE_ISA, $CHAINRULE_GUARD: $(tail -1 "$work/guard.log")"
+    done
+    if [ "$CHAINRULE_ISA" = "$best" ]; then break; fi
+  done
+}
+
 # debian_root FOLDER ARCHITECTURE PACKAGE...: unpacks Debian's packages and all they depend on into the folder.
 # apt-get gets a state of its own, in which nothing is installed; the system's is not touched.
 debian_root() {
@@ -122,11 +141,11 @@ aarch64() {
     tests/test_random.py tests/test_object_files.py
 }
 
-if [ $# -eq 0 ]; then set -- clang portable count asan aarch64; fi
+if [ $# -eq 0 ]; then set -- clang portable count asan guard aarch64; fi
 for name in "$@"; do
   case $name in
-    clang | portable | count | asan | aarch64) ( "$name" ) ;;
-    *) echo "no such build: $name (clang, portable, count, asan, aarch64)" >&2; exit 2 ;;
+    clang | portable | count | asan | guard | aarch64) ( "$name" ) ;;
+    *) echo "no such build: $name (clang, portable, count, asan, guard, aarch64)" >&2; exit 2 ;;
   esac
 done
 printf '\nall of these passed: %s\n' "$*"

@@ -127,7 +127,7 @@ aarch64() {
   debian_root "$debian" arm64 libpython3-dev python3-numpy libstdc++6
   local headers lib=$debian/usr/lib/aarch64-linux-gnu
   headers=$(echo "$debian"/usr/include/python3.*)
-  pip install -q --target "$debian/usr/lib/python3/dist-packages" --only-binary=:all: \
+  python -m pip install -q --target "$debian/usr/lib/python3/dist-packages" --only-binary=:all: \
     --python-version "${headers##*python}" 'pytest>=8'
   build aarch64 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
     -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_CXX_FLAGS="-idirafter $debian/usr/include" \

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "core/error.h"
+#include "core/exact_alloc.h"
 #include "core/os.h"
 
 namespace chainrule {
@@ -42,6 +43,25 @@ SizeClass class_of(size_t bytes) {
   const int power = std::bit_width(last) - 1;  // 2^power < bytes <= 2^(power + 1)
   const size_t eighths = last >> (power - 3);  // 8..15
   return {kSlabClasses + (power - 10) * 8 + static_cast<int>(eighths - 8), (eighths + 1) << (power - 3)};
+}
+
+// A block that is no part of a slab; null when the system refuses.
+void* system_block(size_t bytes) noexcept {
+#ifdef CHAINRULE_EXACT_ALLOC
+  return exact_block(bytes);
+#else
+  return bytes >= kMinPages ? os::map_pages(bytes)
+                            : ::operator new(bytes, std::align_val_t{kAlignment}, std::nothrow);
+#endif
+}
+
+void return_system_block(void* block, size_t bytes) noexcept {
+#ifdef CHAINRULE_EXACT_ALLOC
+  return_exact_block(block, bytes);
+#else
+  if (bytes >= kMinPages) return os::unmap_pages(block, bytes);
+  ::operator delete(block, std::align_val_t{kAlignment});
+#endif
 }
 
 struct FreeBlock {
@@ -142,9 +162,7 @@ void* Allocator::from_system(SizeClass size) {
 }
 
 void* Allocator::whole_block(SizeClass size) {
-  void* const block = !kExact && size.bytes >= kMinPages
-                          ? os::map_pages(size.bytes)
-                          : ::operator new(size.bytes, std::align_val_t{kAlignment}, std::nothrow);
+  void* const block = system_block(size.bytes);
   if (block == nullptr) return nullptr;
   ++system_allocations_;
   reserved_ += size.bytes;
@@ -152,11 +170,7 @@ void* Allocator::whole_block(SizeClass size) {
 }
 
 void Allocator::return_block(void* block, size_t bytes) noexcept {
-  if (!kExact && bytes >= kMinPages) {
-    os::unmap_pages(block, bytes);
-  } else {
-    ::operator delete(block, std::align_val_t{kAlignment});
-  }
+  return_system_block(block, bytes);
   ++system_frees_;
   reserved_ -= bytes;
 }

@@ -2,15 +2,16 @@
 // The caching allocator of host memory. Sizes are rounded up to classes (multiples of 64 bytes to 1 KB, then
 // eight to a power of two, whole huge pages from 4 MB); a freed block waits in its class for the next one.
 // Built with CHAINRULE_EXACT_ALLOC nothing is cached and every block has its exact size, so that sanitizers
-// see each step beyond an end.
+// and guard pages see each step beyond an end (exact_alloc.h).
 
 #include <cstddef>
 #include <cstdint>
 
 namespace chainrule {
 
-// Aligned to 64 bytes. Never null, not for 0 bytes either. OutOfMemory when the system has no more, even
-// without the cache.
+// Aligned to 64 bytes, which is for speed: kernels must not rely on it, since views begin at any element, and
+// blocks with guard pages don't have it. Never null, not for 0 bytes either. OutOfMemory when the system has
+// no more, even without the cache.
 void* allocate(size_t bytes);
 
 // Takes the bytes that were asked for. Accepts null.

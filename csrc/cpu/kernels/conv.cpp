@@ -13,29 +13,70 @@ namespace {
 
 // What a task needs of one phase and one tile of kR filters; `weights` are packed, `out` is the first
 // filter's image.
+template <class T>
+struct PhaseOperands {
+  const T* planes;
+  const int64_t* taps;
+  int64_t tap_count;
+  const T* weights;
+  const T* bias;
+  T* out;
+
+  Tile<T> tile(int64_t position, T* to, int64_t to_step, int64_t columns) const {
+    return {weights, planes + position, taps, tap_count, bias, to, to_step, columns};
+  }
+};
+
+// The vectors of a tile that cover rows of so many vectors with the least recomputed; 0 for rows too short
+// for two vectors.
+template <int most>
+constexpr int vectors_for_rows(int64_t row) {
+  int best = 0;
+  for (int v = 2; v <= most; ++v) {
+    if (row > v - 1 && (best == 0 || ceil_div(row, v) * v <= ceil_div(row, best) * best)) best = v;
+  }
+  return best;
+}
+
+// Row by row, written where they belong; the last tile of a row reaches back over the one before.
 template <class T, int kR>
-void convolve_rows(const ConvPlan& plan, const Phase& f, const T* planes, const int64_t* taps,
-                   int64_t tap_count, const T* weights, const T* bias, T* out) {
+void convolve_long_rows(const ConvPlan& plan, const Phase& f, const PhaseOperands<T>& o, int64_t wide) {
   const ConvPlanes& p = plan.planes;
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
-  constexpr int64_t wide = vectors_of<kR> * simd::kLanes<T>;
-  alignas(64) T tile[kR * wide];
+  const int64_t length = f.col_high - f.col_low, columns = lesser(wide, length);
+  for (int64_t row = f.row_low; row < f.row_high; ++row) {
+    T* const to = o.out + (row * h.out_step + f.out_row) * w.out + f.out_col;
+    for (int64_t done = 0; done < length; done += wide) {
+      const int64_t c = f.col_low + lesser(done, length - columns);
+      multiply_columns<T, kR>(o.tile(row * p.pitch + c, to + c, h.out * w.out, columns));
+    }
+  }
+}
+
+template <class T, int kR>
+void convolve_rows(const ConvPlan& plan, const Phase& f, const PhaseOperands<T>& o) {
+  const ConvPlanes& p = plan.planes;
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  constexpr int64_t lanes = simd::kLanes<T>, wide = vectors_of<kR> * lanes;
   if (f.row_low >= f.row_high || f.col_low >= f.col_high) return;
   if constexpr (kR == 1) {
-    if (w.out_step == 1) return convolve_depthwise(plan, f, planes, taps, tap_count, weights, bias, out);
+    if (w.out_step == 1) {
+      return convolve_depthwise(plan, f, o.planes, o.taps, o.tap_count, o.weights, o.bias, o.out);
+    }
   }
+  const int vectors = vectors_for_rows<vectors_of<kR>>(ceil_div(f.col_high - f.col_low, lanes));
+  if (w.out_step == 1 && !plan.contiguous_rows && vectors > 0) {
+    return convolve_long_rows<T, kR>(plan, f, o, vectors * lanes);
+  }
+  alignas(64) T tile[kR * wide];
   const int64_t end = (f.row_high - 1) * p.pitch + f.col_high;
-  const int64_t begin = f.row_low * p.pitch + f.col_low;
-  for (int64_t q = begin; q < end; q += wide) {
+  for (int64_t q = f.row_low * p.pitch + f.col_low; q < end; q += wide) {
     const int64_t columns = lesser(wide, end - q);
-    Tile<T> t{weights, planes + q, taps, tap_count, bias, tile, wide, columns};
     if (plan.contiguous_rows) {
-      t.out = out + f.out_row * w.out + q;
-      t.out_step = h.out * w.out;
-      multiply_columns<T, kR>(t);
+      multiply_columns<T, kR>(o.tile(q, o.out + f.out_row * w.out + q, h.out * w.out, columns));
     } else {
-      multiply_columns<T, kR>(t);
-      store_tile(p, f, tile, wide, kR, out, q, columns);
+      multiply_columns<T, kR>(o.tile(q, tile, wide, columns));
+      store_tile(p, f, tile, wide, kR, o.out, q, columns);
     }
   }
 }
@@ -91,6 +132,24 @@ struct Convolution {
     });
   }
 
+  // One filter, stride 2.
+  void convolve_pairs(const T* weights, int64_t filter, int64_t band, const T* planes, const T* bias,
+                      T* to) const {
+    int64_t done = 0;
+    for (int64_t rh = 0; rh < p.axis[0].phases; ++rh) {
+      PhasePair<T> pair;
+      for (int64_t rw = 0; rw < 2; ++rw) {
+        const int64_t count = taps_of_phases(p, rh, rw);
+        pair.phase[rw] = phase_of(p, band, rh, rw);
+        pair.taps[rw] = taps + done;
+        pair.tap_count[rw] = count;
+        pair.weights[rw] = weights + done * plan.filters + filter * count;
+        done += count;
+      }
+      convolve_pair(plan, pair, planes, bias, to);
+    }
+  }
+
   void convolve_unit(int64_t image, int64_t group, int64_t band, const T* planes, int64_t begin, int64_t end,
                      T* /*scratch*/) const {
     const int64_t total = taps_total(p), size = p.axis[0].out * p.axis[1].out;
@@ -98,12 +157,22 @@ struct Convolution {
     const T* const biases = bias ? bias + group * plan.filters : nullptr;
     T* const to = out + (image * p.groups + group) * plan.filters * size;
     for_tiles(begin, end, [&]<int kR>(int64_t first) {
+      if constexpr (kR == 1) {
+        if (p.axis[1].phases == 2) {
+          return convolve_pairs(weights, first, band, planes, biases ? biases + first : nullptr,
+                                to + first * size);
+        }
+      }
       int64_t done = 0;
       for_phases(p, [&](int64_t rh, int64_t rw) {
         const int64_t count = taps_of_phases(p, rh, rw);
-        convolve_rows<T, kR>(plan, phase_of(p, band, rh, rw), planes, taps + done, count,
-                             weights + done * plan.filters + first * count, biases ? biases + first : nullptr,
-                             to + first * size);
+        const PhaseOperands<T> operands{.planes = planes,
+                                        .taps = taps + done,
+                                        .tap_count = count,
+                                        .weights = weights + done * plan.filters + first * count,
+                                        .bias = biases ? biases + first : nullptr,
+                                        .out = to + first * size};
+        convolve_rows<T, kR>(plan, phase_of(p, band, rh, rw), operands);
         done += count;
       });
     });

@@ -1,6 +1,7 @@
 #pragma once
-// One filter at a time (depthwise convolution): a tile is a few rows of the result times a few vectors,
-// written where it belongs. The rows' sums hide each other's latency. Included by conv.cpp only.
+// One filter at a time (depthwise convolution, images of one channel): a tile is a few rows of the result
+// times a few vectors, written where it belongs. The rows' sums hide each other's latency. Included by
+// conv.cpp only.
 
 #include "cpu/kernels/conv_phases.h"
 
@@ -107,6 +108,61 @@ void convolve_depthwise(const ConvPlan& plan, const Phase& f, const T* planes, c
     t.out = out + (f.row_low * h.out_step + f.out_row) * w.out + f.col_low + f.out_col + c;
     t.columns = lesser(step, length - c);
     run_strip(t, f.row_high - f.row_low);
+  }
+}
+
+// Two phases that alternate along the result's rows: both are computed for some rows, then interleaved.
+template <class T>
+struct PhasePair {
+  Phase phase[2];
+  const int64_t* taps[2];
+  int64_t tap_count[2];
+  const T* weights[2];
+};
+
+// `even` and `odd` of n elements alternating, without those that lie outside of the row of `size` elements at
+// `row`; the first belongs at `begin`, which may be -1.
+template <class T>
+void write_alternating(const T* even, const T* odd, int64_t n, int64_t begin, T* row, int64_t size) {
+  constexpr int64_t lanes = simd::kLanes<T>;
+  T both[2 * kDepthwiseVectors * lanes];
+  for (int64_t i = 0; i < n; i += lanes) {
+    const auto pair = simd::interleave(simd::load(even + i), simd::load(odd + i));
+    simd::store(both + 2 * i, pair.first);
+    simd::store(both + 2 * i + lanes, pair.second);
+  }
+  const int64_t skip = greater(0, -begin);
+  copy_row(row + begin + skip, both + skip, lesser(2 * n, size - begin) - skip);
+}
+
+template <class T>
+void convolve_pair(const ConvPlan& plan, const PhasePair<T>& pair, const T* planes, const T* bias, T* out) {
+  const ConvAxis &h = plan.planes.axis[0], &w = plan.planes.axis[1];
+  constexpr int64_t most = kDepthwiseVectors * simd::kLanes<T>, kBlock = 8;
+  alignas(64) T parts[2][kBlock * most];
+  const Phase &f = pair.phase[0], &g = pair.phase[1];
+  const int64_t low = lesser(f.col_low, g.col_low), high = greater(f.col_high, g.col_high);
+  DepthwiseTile<T> t;
+  t.pitch = plan.planes.pitch;
+  t.bias = bias ? *bias : T(0);
+  t.out_step = most;
+  for (int64_t row = f.row_low; row < f.row_high; row += kBlock) {
+    const int64_t rows = lesser(kBlock, f.row_high - row);
+    for (int64_t c = low; c < high; c += most) {
+      t.columns = lesser(most, high - c);
+      t.planes = planes + row * t.pitch + c;
+      for (int i = 0; i < 2; ++i) {
+        t.taps = pair.taps[i];
+        t.tap_count = pair.tap_count[i];
+        t.weights = pair.weights[i];
+        t.out = parts[i];
+        run_strip(t, rows);
+      }
+      for (int64_t r = 0; r < rows; ++r) {
+        write_alternating(parts[0] + r * most, parts[1] + r * most, t.columns, c * w.out_step + f.out_col,
+                          out + ((row + r) * h.out_step + f.out_row) * w.out, w.out);
+      }
+    }
   }
 }
 

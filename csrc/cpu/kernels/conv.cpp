@@ -65,7 +65,8 @@ void convolve_rows(const ConvPlan& plan, const Phase& f, const PhaseOperands<T>&
     }
   }
   const int vectors = vectors_for_rows<vectors_of<kR>>(ceil_div(f.col_high - f.col_low, lanes));
-  if (w.out_step == 1 && !plan.contiguous_rows && vectors > 0) {
+  // Fewer sums than that would wait for each other.
+  if (w.out_step == 1 && !plan.contiguous_rows && kR * vectors >= 8) {
     return convolve_long_rows<T, kR>(plan, f, o, vectors * lanes);
   }
   alignas(64) T tile[kR * wide];

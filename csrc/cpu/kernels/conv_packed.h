@@ -108,21 +108,27 @@ struct PackedConvolution {
     });
   }
 
-  // The panel of up to kNR positions from `planes` on, under `depth` taps.
+  // The panels of `columns` positions from `planes` on, under `depth` taps: tap by tap, because the taps'
+  // rows lie on pages of their own.
   void pack_positions(T* to, const T* planes, const int64_t* offsets, int64_t depth, int64_t columns) const {
     constexpr int64_t lanes = simd::kLanes<T>;
+    const int64_t whole = columns / kNR * kNR, step = kNR * depth;
     for (int64_t k = 0; k < depth; ++k, to += kNR) {
       const T* const from = planes + offsets[k];
+      T* panel = to;
+      for (int64_t q = 0; q < whole; q += kNR, panel += step) {
 #pragma GCC unroll 4
-      for (int64_t v = 0; v < kNR; v += lanes) {
-        const int64_t left = columns - v;
+        for (int64_t v = 0; v < kNR; v += lanes) simd::store(panel + v, simd::load(from + q + v));
+      }
+      for (int64_t v = 0; whole < columns && v < kNR; v += lanes) {
+        const int64_t left = columns - whole - v;
         simd::Vec<T> x{};
         if (left >= lanes) {
-          x = simd::load(from + v);
+          x = simd::load(from + whole + v);
         } else if (left > 0) {
-          x = simd::load_n(from + v, left);
+          x = simd::load_n(from + whole + v, left);
         }
-        simd::store(to + v, x);
+        simd::store(panel + v, x);
       }
     }
   }
@@ -156,14 +162,13 @@ struct PackedConvolution {
       b.add = k0 > 0;
       b.epilogue = {};
       if (k0 + depth == count && biases) b.epilogue.row_bias = biases + begin;
-      for (int64_t j = 0; j < b.b_panels(); ++j) {
-        T* const panel = block + j * kNR * depth;
-        const int64_t* const offsets = taps + taps_at + k0;
-        if (at) {
-          gather_positions(panel, planes, offsets, depth, at + j * kNR);
-        } else {
-          pack_positions(panel, planes + j * kNR, offsets, depth, lesser(kNR, columns - j * kNR));
+      const int64_t* const offsets = taps + taps_at + k0;
+      if (at) {
+        for (int64_t j = 0; j < b.b_panels(); ++j) {
+          gather_positions(block + j * kNR * depth, planes, offsets, depth, at + j * kNR);
         }
+      } else {
+        pack_positions(block, planes, offsets, depth, columns);
       }
       gemm::multiply_panels(b, 0, b.a_panels(), 0, b.b_panels());
       k0 += depth;

@@ -21,6 +21,7 @@ constexpr double kTaskFlops = 0.25e6;
 constexpr int64_t kMaxTasks = 16;
 // A task's planes should stay in the second-level cache while the filters pass over them.
 constexpr int64_t kPlaneBytes = 512 * 1024;
+constexpr int64_t kAnyBytes = INT64_MAX / 2;  // when they are not copied
 // Planes are copied once per split of the filters; from this many filters times taps on the copy costs
 // little.
 constexpr int64_t kSplitWork = 128;
@@ -245,8 +246,9 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
       c.gathered || (c.filters >= kPackedFilters && p.channels * taps >= kPackedTaps && bytes > kPackedBytes);
   if (!c.gathered) spread_columns(p, c.filters);
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters));
-  choose_band(p, kPlaneBytes, c.gathered ? 1 : wanted, packed ? 4 : 8, dtype);
   p.in_place = !c.gathered && image_is_planes(p);
+  choose_band(p, packed && p.in_place ? kAnyBytes : kPlaneBytes, c.gathered ? 1 : wanted, packed ? 4 : 8,
+              dtype);
   p.plane = p.in_place ? h.source * w.source : (p.band + h.halo) * p.pitch;
   c.contiguous_rows = w.phases == 1 && w.out_step == 1 && w.out_origin == 0 && p.pitch == w.out &&
                       h.phases == 1 && h.out_step == 1 && h.out_origin == 0;
@@ -283,7 +285,7 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
   const int64_t lanes = kernels.vector_bytes / static_cast<int64_t>(size_of(dtype));
   const bool packed = c.filters >= kPackedGradFilters && taps >= kPackedGradTaps;
   p.in_place = packed && h.halo == 0 && w.halo == 0 && image_is_planes(p);
-  choose_band(p, p.in_place ? INT64_MAX / 2 : kPlaneBytes / 2, 1, 8, dtype);
+  choose_band(p, p.in_place ? kAnyBytes : kPlaneBytes / 2, 1, 8, dtype);
   p.plane = p.in_place ? h.source * w.source : (p.band + h.halo) * p.pitch + lanes;
   c.length = p.in_place ? p.plane : round_up((p.band - 1) * p.pitch + w.grid, lanes);
 

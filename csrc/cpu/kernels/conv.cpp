@@ -82,6 +82,25 @@ void convolve_rows(const ConvPlan& plan, const Phase& f, const PhaseOperands<T>&
   }
 }
 
+// Both phases of a pair; the result's rows are written once.
+template <class T, int kR>
+void convolve_pair_rows(const ConvPlan& plan, const PhasePair<T>& pair, const T* planes, const T* bias,
+                        T* out) {
+  const ConvPlanes& p = plan.planes;
+  constexpr int64_t lanes = simd::kLanes<T>, wide = vectors_of<kR> * lanes;
+  const Phase& f = pair.phase[0];
+  alignas(64) T tiles[2][kR * wide + lanes];  // whole vectors are read from any column on
+  const int64_t end = (f.row_high - 1) * p.pitch + pair.col_high();
+  for (int64_t q = f.row_low * p.pitch + pair.col_low(); q < end; q += wide) {
+    const int64_t columns = lesser(wide, end - q);
+    for (int i = 0; i < 2; ++i) {
+      multiply_columns<T, kR>(Tile<T>{pair.weights[i], planes + q, pair.taps[i], pair.tap_count[i], bias,
+                                      tiles[i], wide, columns});
+    }
+    store_pair(p, pair, tiles[0], tiles[1], wide, kR, out, q, columns);
+  }
+}
+
 // Calls body(first, rows) for tiles of kRows filters and then ever smaller ones.
 template <int kR = kRows, class F>
 [[gnu::always_inline]] inline void for_tiles(int64_t begin, int64_t end, F&& body) {
@@ -133,22 +152,21 @@ struct Convolution {
     });
   }
 
-  // One filter, stride 2.
+  // Columns of stride 2.
+  template <int kR>
   void convolve_pairs(const T* weights, int64_t filter, int64_t band, const T* planes, const T* bias,
                       T* to) const {
-    int64_t done = 0;
-    for (int64_t rh = 0; rh < p.axis[0].phases; ++rh) {
-      PhasePair<T> pair;
-      for (int64_t rw = 0; rw < 2; ++rw) {
-        const int64_t count = taps_of_phases(p, rh, rw);
-        pair.phase[rw] = phase_of(p, band, rh, rw);
-        pair.taps[rw] = taps + done;
-        pair.tap_count[rw] = count;
-        pair.weights[rw] = weights + done * plan.filters + filter * count;
-        done += count;
+    for_pairs<T>(p, band, taps, [&](int64_t done, PhasePair<T>& pair) {
+      for (int i = 0; i < 2; ++i) {
+        pair.weights[i] = weights + done * plan.filters + filter * pair.tap_count[i];
+        done += pair.tap_count[i];
       }
-      convolve_pair(plan, pair, planes, bias, to);
-    }
+      if constexpr (kR == 1) {
+        convolve_pair(plan, pair, planes, bias, to);
+      } else {
+        convolve_pair_rows<T, kR>(plan, pair, planes, bias, to);
+      }
+    });
   }
 
   void convolve_unit(int64_t image, int64_t group, int64_t band, const T* planes, int64_t begin, int64_t end,
@@ -158,11 +176,9 @@ struct Convolution {
     const T* const biases = bias ? bias + group * plan.filters : nullptr;
     T* const to = out + (image * p.groups + group) * plan.filters * size;
     for_tiles(begin, end, [&]<int kR>(int64_t first) {
-      if constexpr (kR == 1) {
-        if (p.axis[1].phases == 2) {
-          return convolve_pairs(weights, first, band, planes, biases ? biases + first : nullptr,
-                                to + first * size);
-        }
+      if (p.axis[1].alternates()) {
+        return convolve_pairs<kR>(weights, first, band, planes, biases ? biases + first : nullptr,
+                                  to + first * size);
       }
       int64_t done = 0;
       for_phases(p, [&](int64_t rh, int64_t rw) {

@@ -45,6 +45,8 @@ struct ConvAxis {
     if (spread) return 0;
     return transposed ? halo - tap * dilation / stride : tap * dilation / stride;
   }
+  // Two phases that alternate in the result.
+  [[gnu::always_inline]] bool alternates() const { return phases == 2 && out_step == 2; }
   [[gnu::always_inline]] int64_t phase(int64_t tap) const { return transposed ? tap * dilation % stride : 0; }
 };
 

@@ -111,37 +111,14 @@ void convolve_depthwise(const ConvPlan& plan, const Phase& f, const T* planes, c
   }
 }
 
-// Two phases that alternate along the result's rows: both are computed for some rows, then interleaved.
-template <class T>
-struct PhasePair {
-  Phase phase[2];
-  const int64_t* taps[2];
-  int64_t tap_count[2];
-  const T* weights[2];
-};
-
-// `even` and `odd` of n elements alternating, without those that lie outside of the row of `size` elements at
-// `row`; the first belongs at `begin`, which may be -1.
-template <class T>
-void write_alternating(const T* even, const T* odd, int64_t n, int64_t begin, T* row, int64_t size) {
-  constexpr int64_t lanes = simd::kLanes<T>;
-  T both[2 * kDepthwiseVectors * lanes];
-  for (int64_t i = 0; i < n; i += lanes) {
-    const auto pair = simd::interleave(simd::load(even + i), simd::load(odd + i));
-    simd::store(both + 2 * i, pair.first);
-    simd::store(both + 2 * i + lanes, pair.second);
-  }
-  const int64_t skip = greater(0, -begin);
-  copy_row(row + begin + skip, both + skip, lesser(2 * n, size - begin) - skip);
-}
-
+// Two phases: both are computed for some rows, then interleaved.
 template <class T>
 void convolve_pair(const ConvPlan& plan, const PhasePair<T>& pair, const T* planes, const T* bias, T* out) {
   const ConvAxis &h = plan.planes.axis[0], &w = plan.planes.axis[1];
   constexpr int64_t most = kDepthwiseVectors * simd::kLanes<T>, kBlock = 8;
   alignas(64) T parts[2][kBlock * most];
-  const Phase &f = pair.phase[0], &g = pair.phase[1];
-  const int64_t low = lesser(f.col_low, g.col_low), high = greater(f.col_high, g.col_high);
+  const Phase& f = pair.phase[0];
+  const int64_t low = pair.col_low(), high = pair.col_high();
   DepthwiseTile<T> t;
   t.pitch = plan.planes.pitch;
   t.bias = bias ? *bias : T(0);

@@ -45,6 +45,62 @@ void store_tile(const ConvPlanes& p, const Phase& f, const T* tile, int64_t tile
   }
 }
 
+// Where columns have two phases (stride 2), both are computed for the same grid positions and alternate along
+// the result's rows.
+template <class T>
+struct PhasePair {
+  Phase phase[2];
+  const int64_t* taps[2];
+  int64_t tap_count[2];
+  const T* weights[2];
+
+  int64_t col_low() const { return lesser(phase[0].col_low, phase[1].col_low); }
+  int64_t col_high() const { return greater(phase[0].col_high, phase[1].col_high); }
+};
+
+// n elements of `even` and of `odd` in turn, without those that lie outside of the row of `size` elements;
+// the first belongs at row[begin], and begin may be -1. Reads whole vectors.
+template <class T>
+void write_alternating(const T* even, const T* odd, int64_t n, int64_t begin, T* row, int64_t size) {
+  constexpr int64_t lanes = simd::kLanes<T>;
+  for (int64_t i = 0; i < n; i += lanes, begin += 2 * lanes) {
+    const auto both = simd::interleave(simd::load(even + i), simd::load(odd + i));
+    const int64_t end = lesser(begin + 2 * lesser(lanes, n - i), size);
+    if (begin >= 0 && end - begin == 2 * lanes) {
+      simd::store(row + begin, both.first);
+      simd::store(row + begin + lanes, both.second);
+    } else {
+      T pair[2 * lanes];
+      simd::store(pair, both.first);
+      simd::store(pair + lanes, both.second);
+      for (int64_t k = greater(begin, 0); k < end; ++k) row[k] = pair[k - begin];
+    }
+  }
+}
+
+// store_tile for both phases of a pair.
+template <class T>
+void store_pair(const ConvPlanes& p, const PhasePair<T>& pair, const T* even, const T* odd, int64_t tile_step,
+                int64_t rows, T* out, int64_t first, int64_t columns) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  const Phase& f = pair.phase[0];
+  const int64_t col_low = pair.col_low(), col_high = pair.col_high();
+  int64_t row = first / p.pitch, col = first % p.pitch;
+  for (int64_t t = 0; t < columns; ++row, col = 0) {
+    const int64_t n = lesser(p.pitch - col, columns - t);
+    const int64_t low = greater(col, col_low), high = lesser(col + n, col_high);
+    if (row >= f.row_low && row < f.row_high && low < high) {
+      T* const to = out + (row * h.out_step + f.out_row) * w.out;
+      const int64_t at = t + low - col;
+      for (int64_t r = 0; r < rows; ++r) {
+        write_alternating(even + r * tile_step + at, odd + r * tile_step + at, high - low,
+                          low * w.out_step + f.out_col, to + r * h.out * w.out, w.out);
+      }
+    }
+    t += n;
+  }
+}
+
 // The taps of one phase, in the order in which they are summed.
 template <class F>
 [[gnu::always_inline]] inline void for_taps(const ConvPlanes& p, int64_t rh, int64_t rw, F&& body) {
@@ -78,6 +134,24 @@ int64_t taps_of_phase(const ConvAxis& axis, int64_t phase) {
 
 [[gnu::always_inline]] inline int64_t taps_total(const ConvPlanes& p) {
   return p.channels * p.axis[0].kernel * p.axis[1].kernel;
+}
+
+// body(taps before, pair) for the pairs of phases that share their rows; the weights are the body's.
+template <class T, class F>
+[[gnu::always_inline]] inline void for_pairs(const ConvPlanes& p, int64_t band, const int64_t* taps,
+                                             F&& body) {
+  int64_t done = 0;
+  for (int64_t rh = 0; rh < p.axis[0].phases; ++rh) {
+    const int64_t before = done;
+    PhasePair<T> pair;
+    for (int64_t rw = 0; rw < 2; ++rw) {
+      pair.phase[rw] = phase_of(p, band, rh, rw);
+      pair.taps[rw] = taps + done;
+      pair.tap_count[rw] = taps_of_phases(p, rh, rw);
+      done += pair.tap_count[rw];
+    }
+    body(before, pair);
+  }
 }
 
 // The offsets of all taps, phase after phase: in the planes and in the weights.

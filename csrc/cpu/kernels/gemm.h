@@ -92,43 +92,104 @@ inline void pack_a_panels(T* to, const T* a, int64_t row, int64_t column, int64_
   }
 }
 
+// C's blocks in depth: body(k0, depth, block of C without its panels). Once when k is 0: C becomes zero plus
+// bias.
+template <class T, class Body>
+inline void for_depths(const Problem<T>& g, const GemmCut& cut, int64_t i0, int64_t j0, const Body& body) {
+  int64_t k0 = 0;
+  do {
+    const int64_t depth = cut.k < g.k - k0 ? cut.k : g.k - k0;
+    Block<T> p;
+    p.m = cut.m < g.m - i0 ? cut.m : g.m - i0;
+    p.n = cut.n < g.n - j0 ? cut.n : g.n - j0;
+    p.k = depth;
+    p.mr = panel_rows(p.m);
+    p.c = g.c + i0 * g.c_row + j0;
+    p.c_row = g.c_row;
+    p.add = g.add || k0 > 0;
+    if (k0 + depth == g.k) {
+      p.epilogue = g.epilogue;
+      if (p.epilogue.row_bias) p.epilogue.row_bias += i0;
+      if (p.epilogue.column_bias) p.epilogue.column_bias += j0;
+    }
+    body(k0, depth, p);
+    k0 += depth;
+  } while (k0 < g.k);
+}
+
+// Both operands in turn, a product's worth of work each.
+template <class T, class FillB>
+struct Packing {
+  const Problem<T>& g;
+  const FillB& fill_b;
+
+  void a(T* to, const Block<T>& p, int64_t i0, int64_t k0, int64_t begin, int64_t end) const {
+    pack_a_panels(to, g.a + i0 * g.a_row + k0 * g.a_column, g.a_row, g.a_column, p.m, p.k, p.mr, begin, end);
+  }
+  void b(T* to, const Block<T>& p, int64_t j0, int64_t k0, int64_t begin, int64_t end) const {
+    for (int64_t j = begin; j < end; ++j) {
+      const int64_t left = p.n - j * kNR<T>;
+      fill_b(to + j * kNR<T> * p.k, k0, p.k, j0 + j * kNR<T>, left < kNR<T> ? left : kNR<T>);
+    }
+  }
+};
+
+// One block of rows and columns, all k: see GemmCut::whole. `split_rows`: the tasks share B.
+template <class T, class FillB>
+void gemm_whole(const Problem<T>& g, const GemmCut& cut, const FillB& fill_b, T* packed_a, T* packed_b) {
+  const Packing<T, FillB> pack{g, fill_b};
+  const int64_t shards = cut.shards, b_panels = ceil_div(g.n, kNR<T>);
+  const int64_t a_panels = ceil_div(g.m, panel_rows(g.m));
+  const bool split_rows = g.m >= g.n;
+  // Panel j of block k0 of the shared operand lies after k0 times its width.
+  const int64_t a_all = split_rows ? 0 : a_panels * kAStep<T>, b_all = split_rows ? b_panels * kNR<T> : 0;
+  parallel(shards, [&](int64_t s) {
+    for_depths(g, cut, 0, 0, [&](int64_t k0, int64_t, const Block<T>& p) {
+      if (split_rows) {
+        pack.b(packed_b + k0 * b_all, p, 0, k0, b_panels * s / shards, b_panels * (s + 1) / shards);
+      } else {
+        pack.a(packed_a + k0 * a_all, p, 0, k0, a_panels * s / shards, a_panels * (s + 1) / shards);
+      }
+    });
+  });
+  parallel(shards, [&](int64_t s) {
+    const int64_t panels = split_rows ? a_panels : b_panels;
+    const int64_t begin = panels * s / shards, end = panels * (s + 1) / shards;
+    // A task's own panels lie where they would if all tasks' panels of the deepest block were packed.
+    T* const own = split_rows ? packed_a + begin * kAStep<T> * cut.k : packed_b + begin * kNR<T> * cut.k;
+    for_depths(g, cut, 0, 0, [&](int64_t k0, int64_t depth, Block<T>& p) {
+      p.a = packed_a + k0 * a_all;
+      p.b = packed_b + k0 * b_all;
+      if (split_rows) {
+        p.a = own - begin * kAStep<T> * depth;
+        pack.a(own - begin * kAStep<T> * depth, p, 0, k0, begin, end);
+        multiply_panels(p, begin, end, 0, b_panels);
+      } else {
+        p.b = own - begin * kNR<T> * depth;
+        pack.b(own - begin * kNR<T> * depth, p, 0, k0, begin, end);
+        multiply_panels(p, 0, a_panels, begin, end);
+      }
+    });
+  });
+}
+
 // The workspace holds gemm_cut(...).workspace(kBlocks<T>) elements, aligned to 64 bytes.
 template <class T, class FillB>
 void gemm(const Problem<T>& g, const GemmCut& cut, const FillB& fill_b, T* workspace) {
   T* const packed_a = workspace;
   T* const packed_b = workspace + round_up(cut.packed_a(kBlocks<T>), 64);
-  const auto smaller = [](int64_t a, int64_t b) { return a < b ? a : b; };
+  if (cut.whole) return gemm_whole(g, cut, fill_b, packed_a, packed_b);
+  const Packing<T, FillB> pack{g, fill_b};
+  const int64_t shards = cut.shards;
   for (int64_t j0 = 0; j0 < g.n; j0 += cut.n) {
-    int64_t k0 = 0;
-    do {  // once when k is 0: C becomes zero plus bias
-      const int64_t depth = smaller(cut.k, g.k - k0);
-      const bool last = k0 + depth == g.k;
-      for (int64_t i0 = 0; i0 < g.m; i0 += cut.m) {
-        Block<T> p;
-        p.m = smaller(cut.m, g.m - i0);
-        p.n = smaller(cut.n, g.n - j0);
-        p.k = depth;
-        p.mr = panel_rows(p.m);
+    for (int64_t i0 = 0; i0 < g.m; i0 += cut.m) {
+      for_depths(g, cut, i0, j0, [&](int64_t k0, int64_t, Block<T>& p) {
         p.a = packed_a;
         p.b = packed_b;
-        p.c = g.c + i0 * g.c_row + j0;
-        p.c_row = g.c_row;
-        p.add = g.add || k0 > 0;
-        if (last) {
-          p.epilogue = g.epilogue;
-          if (p.epilogue.row_bias) p.epilogue.row_bias += i0;
-          if (p.epilogue.column_bias) p.epilogue.column_bias += j0;
-        }
-        const int64_t a_panels = p.a_panels(), b_panels = p.b_panels(), shards = cut.shards;
-        const T* const a = g.a + i0 * g.a_row + k0 * g.a_column;
+        const int64_t a_panels = p.a_panels(), b_panels = p.b_panels();
         parallel(shards, [&](int64_t s) {
-          pack_a_panels(packed_a, a, g.a_row, g.a_column, p.m, depth, p.mr, a_panels * s / shards,
-                        a_panels * (s + 1) / shards);
-          if (i0 > 0) return;  // B is packed already
-          for (int64_t j = b_panels * s / shards; j < b_panels * (s + 1) / shards; ++j) {
-            fill_b(packed_b + j * kNR<T> * depth, k0, depth, j0 + j * kNR<T>,
-                   smaller(kNR<T>, p.n - j * kNR<T>));
-          }
+          pack.a(packed_a, p, i0, k0, a_panels * s / shards, a_panels * (s + 1) / shards);
+          pack.b(packed_b, p, j0, k0, b_panels * s / shards, b_panels * (s + 1) / shards);
         });
         const bool by_rows = p.m >= p.n;
         parallel(shards, [&](int64_t s) {
@@ -138,9 +199,8 @@ void gemm(const Problem<T>& g, const GemmCut& cut, const FillB& fill_b, T* works
             multiply_panels(p, 0, a_panels, b_panels * s / shards, b_panels * (s + 1) / shards);
           }
         });
-      }
-      k0 += depth;
-    } while (k0 < g.k);
+      });
+    }
   }
 }
 

@@ -28,14 +28,23 @@ inline constexpr int64_t kMaxShards = 16;
   return round_up(ceil_div(n, ceil_div(n, most)), unit);
 }
 
+// An operand packed whole, for every k, must not be larger than this: elements.
+inline constexpr int64_t kMaxWhole = int64_t{1} << 19;
+
 // How one product is cut into blocks.
 struct GemmCut {
   int64_t m, n, k;  // sizes of a block
   int64_t shards;   // tasks per block
+  // The smaller operand is packed once, for every k, and each task packs what it alone needs of the other
+  // one: two parallel regions in all. Otherwise two for each block.
+  bool whole;
+  int64_t all_k;
 
   // Elements of packed A and packed B.
-  int64_t packed_a(const GemmBlocks& b) const { return ceil_div(m, b.mr) * b.a_step * k; }
-  int64_t packed_b(const GemmBlocks& b) const { return round_up(n, b.nr) * k; }
+  int64_t packed_a(const GemmBlocks& b) const {
+    return ceil_div(m, b.mr) * b.a_step * (whole && m < n ? all_k : k);
+  }
+  int64_t packed_b(const GemmBlocks& b) const { return round_up(n, b.nr) * (whole && m >= n ? all_k : k); }
   int64_t workspace(const GemmBlocks& b) const { return round_up(packed_a(b), 64) + packed_b(b); }
 };
 
@@ -47,8 +56,15 @@ struct GemmCut {
 }
 
 [[gnu::always_inline]] inline GemmCut gemm_cut(const GemmBlocks& b, int64_t m, int64_t n, int64_t k) {
-  return {even_block(m, kMaxShards * b.mc, b.mr), even_block(n, b.nc, b.nr), even_block(k, b.kc, 8),
-          gemm_shards(m, n, k)};
+  GemmCut cut{even_block(m, kMaxShards * b.mc, b.mr),
+              even_block(n, b.nc, b.nr),
+              even_block(k, b.kc, 8),
+              gemm_shards(m, n, k),
+              false,
+              k};
+  const int64_t smaller = m < n ? ceil_div(m, b.mr) * b.a_step : round_up(n, b.nr);
+  cut.whole = cut.m == m && cut.n == n && smaller <= kMaxWhole / (k > 0 ? k : 1);
+  return cut;
 }
 
 }  // namespace chainrule::cpu

@@ -47,6 +47,9 @@ def test_the_error_is_at_most_four_times_the_direct_kernels(shape, rectified):
         error, bound = (np.sqrt(np.mean((a - r) ** 2)) for a in (y, plain))
         assert error <= 4 * bound, f"{what}: {error / bound:.2f} times the direct kernel's"
         assert what != "y" or error > 1.2 * bound, "not Winograd's filtering: the shape shows nothing"
+        assert bound <= 1e-6 * r.std(), (
+            f"{what}: the direct kernel's error is {bound / r.std():.2g} of the values"
+        )
         assert error <= 1e-6 * r.std(), f"{what}: {error / r.std():.2g} of the values"
 
 

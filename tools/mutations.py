@@ -45,7 +45,7 @@ PYTHON = [
 ]  # fmt: skip
 
 KERNELS = "csrc/cpu/kernels/"
-CONV_PLAN = "csrc/ops/conv_plan.cpp"
+CONV_PLANES = "csrc/ops/conv_planes_plan.cpp"
 NATIVE = [
     fault("elementwise: last lane of a tail", KERNELS + "elementwise_math.cpp",
           "simd::load(p) : simd::load_n(p, n)", "simd::load(p) : simd::load_n(p, n - 1)", "forward and exp-"),
@@ -59,17 +59,24 @@ NATIVE = [
     fault("matmul: tail of k", KERNELS + "gemm_tile.h",
           "for (int64_t k = t.k; k > 0; --k,", "for (int64_t k = t.k; k > t.k % 4; --k,",
           "forward and matmul-"),
-    fault("matmul: transposed operand", KERNELS + "gemm_pack.h",
+    fault("matmul: transposed operand", "csrc/cpu/transpose.h",
           "l & distance ? lanes + l : l + distance", "l & distance ? lanes + l : l", "forward and matmul-"),
-    fault("conv: padding", CONV_PLAN,
+    fault("conv: padding", CONV_PLANES,
           ".source_origin = -padding,", ".source_origin = padding > 0 ? 1 - padding : 0,",
           "forward and conv2d-"),
-    fault("conv: stride", CONV_PLAN,
+    fault("conv: stride", CONV_PLANES,
           ".source_step = stride,", ".source_step = stride > 1 ? stride - 1 : 1,", "forward and conv2d-"),
-    fault("conv: split by the number of threads", CONV_PLAN,
+    fault("conv: split by the number of threads", CONV_PLANES,
           '#include "core/error.h"', '#include "core/error.h"\n#include "core/pool.h"',
-          "any_number_of_threads and conv2d", "static_cast<double>(kMaxTasks)", "1.0 + num_threads()"),
-    fault("conv_transpose: phase", CONV_PLAN,
+          "any_number_of_threads and conv2d", "static_cast<double>(kMaxConvTasks)", "1.0 + num_threads()"),
+    fault("conv: blocks of positions", KERNELS + "conv_grad_packed.h",
+          "b.add = !set || begin > 0;", "b.add = !set;", "error", tests="tests/test_conv.py"),
+    fault("conv: Winograd's kernel turned round", KERNELS + "conv_winograd.cpp",
+          "plan.flipped ? 8 - 3 * i - j : 3 * i + j", "plan.flipped ? 8 - 3 * i - j : 3 * j + i",
+          "error", tests="tests/test_conv.py"),
+    fault("conv: Winograd's tiles with NaN", KERNELS + "conv_winograd.cpp",
+          "return !simd::any(check != check);", "return true;", "not_finite", tests="tests/test_conv.py"),
+    fault("conv_transpose: phase", CONV_PLANES,
           ".out_origin = stride * first - padding", ".out_origin = stride * first - padding + (stride > 1)",
           "forward and conv_transpose2d"),
     fault("conv_transpose: output_padding", "csrc/ops/conv_rules.cpp",

@@ -79,7 +79,7 @@ asan() {
   build asan -DCHAINRULE_SANITIZE=address,undefined -DCHAINRULE_EXACT_ALLOC=ON $sets=v3
   LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so.6)" \
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-    suite asan tests/test_ops.py -x -k 'forward or bad_input'
+    suite asan tests/test_ops.py tests/test_conv.py -x -k 'test_conv or forward or bad_input'
 }
 
 # Every block ends, then begins, at a page without access: no kernel may step over either, with any instruction set
@@ -138,7 +138,7 @@ aarch64() {
   export CHAINRULE_NUM_THREADS=2
   suite aarch64 tests/test_ops.py::test_forward_agrees_with_numpy \
     tests/test_ops.py::test_bad_input_raises_and_names_the_rule tests/test_accuracy.py tests/test_subnormals.py \
-    tests/test_random.py tests/test_object_files.py
+    tests/test_random.py tests/test_object_files.py tests/test_conv.py
 }
 
 if [ $# -eq 0 ]; then set -- clang portable count asan guard aarch64; fi

@@ -1,0 +1,89 @@
+// How the gradients of weight and bias are computed: the work is a sum over images and pixels, cut into
+// shards with sums of their own.
+
+#include <algorithm>
+
+#include "cpu/kernels/conv_winograd.h"
+#include "ops/conv_planes_plan.h"
+#include "ops/conv_winograd_plan.h"
+
+namespace chainrule::ops {
+
+namespace {
+
+using cpu::ceil_div;
+using cpu::ConvAxis;
+using cpu::ConvPlanes;
+using cpu::round_up;
+
+// For the weight gradient, where the planes are copied once per split of the filters. Short chains of sums
+// keep the error small.
+constexpr int64_t kPackedGradFilters = 16, kPackedGradTaps = 24, kPackedGradSplit = 64,
+                  kPackedGradDepth = 128;
+// Planes are copied once per split of the filters; from this many filters times taps on the copy costs
+// little.
+constexpr int64_t kSplitWork = 128;
+// Elements that the private sums of a weight gradient may take together.
+constexpr int64_t kPrivateSums = int64_t{1} << 22;
+
+}  // namespace
+
+void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape& result,
+                           const ConvParams& params, DType dtype, Plan& plan) {
+  cpu::ConvWinogradGradPlan& winograd = plan.emplace<cpu::ConvWinogradGradPlan>();
+  cpu::ConvWeightGradPlan& c = winograd.direct;
+  c.run = cpu::conv_grad_kernels().weight_grad[dtype == DType::float64];
+  plan.flush_denormals = dtype == DType::float32;
+  c.planes = make_planes(image, weight, result, params, false);
+  ConvPlanes& p = c.planes;
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  c.filters = weight[0] / p.groups;
+  c.tasks = 0;
+  const int64_t taps = p.channels * h.kernel * w.kernel, size = p.groups * c.filters * taps;
+  if (size == 0 || p.images == 0 || h.grid <= 0 || w.grid <= 0) return;
+
+  const auto& kernels = cpu::conv_grad_kernels();
+  const cpu::GemmBlocks& blocks = kernels.blocks[dtype == DType::float64];
+  const int64_t lanes = kernels.vector_bytes / static_cast<int64_t>(size_of(dtype));
+  const bool packed = c.filters >= kPackedGradFilters && taps >= kPackedGradTaps;
+  p.in_place = packed && h.halo == 0 && w.halo == 0 && image_is_planes(p);
+  choose_band(p, p.in_place ? kAnyBytes : kPlaneBytes / 2, 1, 8, dtype);
+  p.plane = p.in_place ? h.source * w.source : (p.band + h.halo) * p.pitch + lanes;
+  c.length = p.in_place ? p.plane : round_up((p.band - 1) * p.pitch + w.grid, lanes);
+
+  const int64_t wanted = wanted_tasks(flops_of(p, c.filters)), units = p.images * p.bands;
+  const int64_t least = packed ? kPackedGradSplit : ceil_div(kSplitWork, h.kernel * w.kernel);
+  const int64_t splits = std::clamp<int64_t>(ceil_div(wanted, p.groups), 1, ceil_div(c.filters, least));
+  c.panel = packed ? ceil_div(c.filters, ceil_div(c.filters, blocks.mr)) : 0;
+  c.split = round_up(ceil_div(c.filters, splits), packed ? c.panel : kernels.tile_rows);
+  const int64_t items = p.groups * ceil_div(c.filters, c.split);
+  c.shards = std::clamp<int64_t>(std::min(wanted / items, kPrivateSums / size), 1, units);
+  c.tasks = std::min(wanted, items * c.shards);
+  c.add_tasks = std::clamp<int64_t>(size * c.shards / 65536, 1, kMaxConvTasks);
+
+  c.depth = kPackedGradDepth;
+  c.panels = packed ? (ceil_div(c.split, c.panel) * blocks.a_step + blocks.nr) * c.depth : 0;
+  const int64_t unit_planes = p.channels * h.slots * w.slots * p.plane;
+  const int64_t unit_rows = std::min(c.split, c.filters) * c.length;
+  const int64_t unit_bytes = (unit_planes + unit_rows) * static_cast<int64_t>(size_of(dtype));
+  const int64_t wanted_units = packed ? ceil_div(c.depth, c.length) : 1;
+  c.chunk = std::min(std::max(kPlaneBytes / unit_bytes, wanted_units), ceil_div(units, c.shards));
+  c.buffer = c.panels + (p.in_place ? 0 : c.chunk * (unit_planes + unit_rows));
+  plan.workspace = bytes_of(taps, {{c.shards == 1 ? 0 : c.shards, size}, {c.tasks, c.buffer}}, dtype);
+  if (dtype == DType::float32 && winograd_pays(image, weight, result, params, false)) {
+    plan_winograd_grad(image, weight, result, params, winograd, plan);
+  }
+}
+
+void plan_conv_bias_grad(const Shape& grad, DType dtype, Plan& plan) {
+  cpu::ConvBiasGradPlan& c = plan.emplace<cpu::ConvBiasGradPlan>();
+  c.run = cpu::conv_grad_kernels().bias_grad[dtype == DType::float64];
+  plan.flush_denormals = dtype == DType::float32;
+  c.images = grad[0];
+  c.channels = grad[1];
+  c.pixels = grad[2] * grad[3];
+  const int64_t shards = std::clamp<int64_t>(c.images * c.channels * c.pixels / 32768, 1, kMaxConvTasks);
+  c.tasks = std::min(shards, c.channels);
+}
+
+}  // namespace chainrule::ops

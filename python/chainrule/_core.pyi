@@ -238,13 +238,13 @@ def avg_pool2d(x: Tensor, options: tuple[tuple[typing.SupportsInt | typing.Suppo
     ...
 def avg_pool2d_grad(g: Tensor, shape: tuple[int, ...], options: tuple[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], bool, bool, typing.SupportsInt | typing.SupportsIndex]) -> Tensor:
     ...
-def batch_norm_eval(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps: typing.SupportsFloat | typing.SupportsIndex) -> tuple[Tensor, Tensor, Tensor]:
+def batch_norm_eval(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps_activation: tuple[typing.SupportsFloat | typing.SupportsIndex, str | None]) -> tuple[Tensor, Tensor, Tensor]:
     ...
-def batch_norm_grad(g: Tensor, x: Tensor, weight: Tensor | None, mean: Tensor, invstd: Tensor, training: bool) -> tuple[Tensor, Tensor, Tensor]:
+def batch_norm_grad(g: Tensor, x: Tensor, weight: Tensor | None, mean: Tensor, invstd: Tensor, training_y: tuple[bool, Tensor | None]) -> tuple[Tensor, Tensor, Tensor]:
     """
-    Gradients to x, weight and bias.
+    Gradients to x, weight and bias; y is the result if it was activated, otherwise None.
     """
-def batch_norm_train(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None, momentum_eps: tuple[typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]) -> tuple[Tensor, Tensor, Tensor]:
+def batch_norm_train(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None, momentum_eps_activation: tuple[typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex, str | None]) -> tuple[Tensor, Tensor, Tensor]:
     """
     The result, and each channel's mean and 1/sqrt(var + eps) in float64.
     """

@@ -117,7 +117,7 @@ inline void for_depths(const Problem<T>& g, const GemmCut& cut, int64_t i0, int6
   } while (k0 < g.k);
 }
 
-// Both operands in turn, a product's worth of work each.
+// Packs panels [begin, end) of either operand, for the block p that begins at k0 and at row i0 or column j0.
 template <class T, class FillB>
 struct Packing {
   const Problem<T>& g;

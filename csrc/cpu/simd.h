@@ -20,6 +20,8 @@
 //
 //   any(mask)         whether some lane is set
 //   load_n, store_n   the first n lanes, 0 <= n < kLanes; the others load as zero, are never stored
+//   lanes_between     the lanes from low to below high, any two numbers, as LaneMask<T>
+//   load_masked       those lanes; the others load as zero and cannot fault
 //   stream(p, v)      non-temporal store; p is a multiple of kVectorBytes
 //   stream_fence()    orders streamed stores before what follows; once, at the end of a task
 //
@@ -126,18 +128,41 @@ template <class V>
 
 inline constexpr int kShuffleBytes = kVectorBytes == 32 ? 16 : kVectorBytes;
 
+// The even and the odd elements with the parts of 16 bytes as they are, which is one step; order_split puts a
+// vector of them in order.
 template <class V>
-[[gnu::always_inline]] inline Pair<V> deinterleave(V low, V high) {
+[[gnu::always_inline]] inline Pair<V> split_pair(V low, V high) {
   return [=]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
     constexpr int lanes = kLanes<Element<V>>, part = kShuffleBytes / static_cast<int>(sizeof(Element<V>));
-    const Pair<V> v = kShuffleBytes < kVectorBytes ? swap_halves(low, high) : Pair<V>{low, high};
     constexpr auto from = [](int lane) {
       const int at = 2 * (lane % part);
       return lane / part * part + at % part + (at < part ? 0 : lanes);
     };
-    return Pair<V>{__builtin_shufflevector(v.first, v.second, from(i)...),
-                   __builtin_shufflevector(v.first, v.second, (from(i) + 1)...)};
+    return Pair<V>{__builtin_shufflevector(low, high, from(i)...),
+                   __builtin_shufflevector(low, high, (from(i) + 1)...)};
   }(std::make_index_sequence<kLanes<Element<V>>>{});
+}
+
+// Parts come in halves, of `low` and of `high`.
+template <class V>
+[[gnu::always_inline]] inline V order_split(V v) {
+  if constexpr (kShuffleBytes == kVectorBytes) {
+    return v;
+  } else {
+    return [=]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
+      constexpr int lanes = kLanes<Element<V>>, half = lanes / 4;
+      constexpr auto from = [](int lane) {
+        return lane % half + half * (lane / half % 2 * 2 + lane / half / 2);
+      };
+      return __builtin_shufflevector(v, v, from(i)...);
+    }(std::make_index_sequence<kLanes<Element<V>>>{});
+  }
+}
+
+template <class V>
+[[gnu::always_inline]] inline Pair<V> deinterleave(V low, V high) {
+  const Pair<V> v = kShuffleBytes < kVectorBytes ? swap_halves(low, high) : Pair<V>{low, high};
+  return split_pair(v.first, v.second);
 }
 
 template <class V>

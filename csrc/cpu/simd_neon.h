@@ -3,7 +3,7 @@
 
 #include <arm_neon.h>
 
-#include "cpu/simd_vector.h"
+#include "cpu/simd_lanes.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {

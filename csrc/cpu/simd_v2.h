@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-#include "cpu/simd_vector.h"
+#include "cpu/simd_lanes.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {

@@ -54,6 +54,26 @@ template <class T>
   }
 }
 
+template <class T>
+using LaneMask = Mask<T>;
+
+template <class T>
+[[gnu::always_inline]] inline LaneMask<T> lanes_between(std::int64_t low, std::int64_t high) {
+  using Index = typename IntegerOf<sizeof(T)>::Signed;
+  const auto lane = lane_indices<Index>();
+  return (lane >= splat<Index>(static_cast<Index>(clamp_lane<T>(low)))) &
+         (lane < splat<Index>(static_cast<Index>(clamp_lane<T>(high))));
+}
+
+template <class T>
+[[gnu::always_inline]] inline Vec<T> load_masked(const T* p, LaneMask<T> mask) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), (__m256i)mask);
+  else
+    return (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), (__m256i)mask);
+}
+
 // In pieces of 16, 8, 4 bytes: on AMD's processors a masked store is microcode and takes ten times as long.
 template <class T>
 [[gnu::always_inline]] inline void store_n(T* p, Vec<T> v, std::int64_t n) {

@@ -60,6 +60,21 @@ template <class T>
 }
 
 template <class T>
+using LaneMask = std::uint32_t;
+
+template <class T>
+[[gnu::always_inline]] inline LaneMask<T> lanes_between(std::int64_t low, std::int64_t high) {
+  return (1U << clamp_lane<T>(high)) - (1U << clamp_lane<T>(low < high ? low : high));
+}
+
+template <class T>
+[[gnu::always_inline]] inline Vec<T> load_masked(const T* p, LaneMask<T> mask) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm512_maskz_loadu_epi32(static_cast<__mmask16>(mask), p);
+  if constexpr (sizeof(T) == 8) return (Vec<T>)_mm512_maskz_loadu_epi64(static_cast<__mmask8>(mask), p);
+}
+
+template <class T>
 [[gnu::always_inline]] inline void store_n(T* p, Vec<T> v, std::int64_t n) {
   const std::uint64_t mask = (std::uint64_t{1} << n) - 1;
   if constexpr (sizeof(T) == 1) _mm512_mask_storeu_epi8(p, mask, (__m512i)v);

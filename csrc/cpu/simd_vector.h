@@ -114,6 +114,12 @@ template <class T>
   __builtin_memcpy(p, &v, sizeof v);
 }
 
+// A number of lanes, from a position before, in or after a vector.
+template <class T>
+[[gnu::always_inline]] inline std::int64_t clamp_lane(std::int64_t position) {
+  return position < 0 ? 0 : position > kLanes<T> ? kLanes<T> : position;
+}
+
 // Copies 0 <= bytes < kVectorBytes in powers of two, where the instruction set has no masked moves.
 template <int piece = kVectorBytes / 2>
 [[gnu::always_inline]] inline void copy_tail(char* to, const char* from, std::int64_t bytes) {

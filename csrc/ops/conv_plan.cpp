@@ -23,6 +23,8 @@ using cpu::round_up;
 constexpr int64_t kPackedFilters = 24, kPackedTaps = 64, kPackedBytes = 128 * 1024;
 // Weights of a filter transposed at a time, when the taps of a phase are no neighbours.
 constexpr int64_t kPackedWeights = 512;
+// Up to so many filters of one channel the image's rows are read where they are.
+constexpr int64_t kRowFilters = 3;
 // Gathered positions are gathered again for every split of the filters, which has at least so many.
 constexpr int64_t kGatheredSplit = 64;
 
@@ -84,6 +86,31 @@ void choose_panels(cpu::ConvPlan& c, int64_t taps, int64_t wanted, DType dtype) 
   c.buffer = c.block;
 }
 
+// 3x3, one channel and few filters, so that copying planes would take longer than multiplying.
+bool rows_serve(const ConvPlanes& p, int64_t filters) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  if (p.channels != 1 || filters > kRowFilters) return false;
+  for (const ConvAxis* a : {&h, &w}) {
+    if (a->kernel != 3 || a->dilation != 1 || a->stride != h.stride) return false;
+  }
+  return h.stride == 1 || (h.stride == 2 && !h.transposed);
+}
+
+void choose_rows(cpu::ConvPlan& c, int64_t wanted, DType dtype, Plan& plan) {
+  ConvPlanes& p = c.planes;
+  const ConvAxis& h = p.axis[0];
+  const int64_t images = p.images * p.groups * c.filters;
+  const int64_t parts = std::clamp<int64_t>(wanted / images, 1, ceil_div(h.out, 2 * cpu::kConvRows));
+  p.band = round_up(ceil_div(h.out, parts), cpu::kConvRows);
+  p.bands = ceil_div(h.out, p.band);
+  c.run = cpu::conv_kernels().rows[dtype == DType::float64];
+  c.tasks = std::min(wanted, images * p.bands);
+  c.table = round_up((p.band - 1) * h.source_step + 3, 8);
+  const int64_t lanes = cpu::conv_kernels().vector_bytes / static_cast<int64_t>(size_of(dtype));
+  const int64_t strips = ceil_div(p.axis[1].out, lanes) * cpu::kConvStripBytes / 8;
+  plan.workspace = bytes_of(strips + c.tasks * c.table, {{1, p.axis[1].source}}, dtype);
+}
+
 }  // namespace
 
 void plan_conv(const Shape& image, const Shape& weight, const Shape& result, const ConvParams& params,
@@ -100,6 +127,8 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   if (p.images == 0 || p.groups * c.filters == 0 || h.grid <= 0 || w.grid <= 0) return;
 
   const int64_t taps = h.kernel * w.kernel;
+  const int64_t wanted = wanted_tasks(flops_of(p, c.filters));
+  if (rows_serve(p, c.filters)) return choose_rows(c, wanted, dtype, plan);
   c.weight_filter_step = transposed ? taps : p.channels * taps;
   c.weight_channel_step = transposed ? c.filters * taps : taps;
   c.regular_weights = taps == 1 || (!transposed && h.phases * w.phases == 1);
@@ -108,7 +137,6 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   const bool packed =
       c.gathered || (c.filters >= kPackedFilters && p.channels * taps >= kPackedTaps && bytes > kPackedBytes);
   if (!c.gathered) spread_columns(p, c.filters);
-  const int64_t wanted = wanted_tasks(flops_of(p, c.filters));
   p.in_place = !c.gathered && image_is_planes(p);
   choose_band(p, packed && p.in_place ? kAnyBytes : kPlaneBytes, c.gathered ? 1 : wanted, packed ? 4 : 8,
               dtype);

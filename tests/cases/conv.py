@@ -90,6 +90,14 @@ CASES = [
     conv("groups-stride", (2, 6, 7, 6), (9, 2, 2, 3), groups=3, stride=2, padding=1),
     conv("depthwise", (2, 5, 7, 9), (5, 1, 3, 3), groups=5, padding=1),
     conv("depthwise-stride", (2, 5, 9, 19), (5, 1, 3, 3), groups=5, padding=1, stride=2),
+    # Straight from the image's rows: whole vectors between masked ones, tiles that reach back, few rows,
+    # columns wholly in the padding, bands of one image.
+    conv("rows-wide", (2, 3, 6, 45), (3, 1, 3, 3), groups=3, padding=1),
+    conv("rows-stride-wide", (2, 3, 11, 71), (3, 1, 3, 3), groups=3, padding=1, stride=2),
+    conv("rows-few", (2, 2, 3, 21), (4, 1, 3, 3), groups=2, padding=(1, 0)),
+    conv("rows-far", (1, 2, 5, 18), (2, 1, 3, 3), groups=2, padding=(4, 19)),
+    conv("rows-far-stride", (1, 2, 5, 18), (2, 1, 3, 3), groups=2, padding=(5, 22), stride=2),
+    conv("large-rows-bands", (1, 1, 131, 140), (2, 1, 3, 3), padding=1, large=True),
     conv("depthwise-multiplier", (1, 3, 6, 6), (6, 1, 3, 3), groups=3, stride=2),
     conv("first-layer", (1, 3, 16, 16), (8, 3, 7, 7), stride=2, padding=3),
     # Filters and columns around the tiles of every instruction set.

@@ -6,6 +6,7 @@
 #include "cpu/kernels/conv_depthwise.h"
 #include "cpu/kernels/conv_packed.h"
 #include "cpu/kernels/conv_phases.h"
+#include "cpu/kernels/conv_rows.h"
 #include "cpu/kernels/conv_tile.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
@@ -239,7 +240,9 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
 extern constinit const ConvTable conv = {
     .run = {run<float, Convolution>, run<double, Convolution>},
     .packed = {run<float, PackedConvolution>, run<double, PackedConvolution>},
+    .rows = {run_rows<float>, run_rows<double>},
     .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
-    .tile_rows = kRows};
+    .tile_rows = kRows,
+    .vector_bytes = simd::kVectorBytes};
 
 }  // namespace chainrule::cpu::CHAINRULE_ISA_NS

@@ -63,6 +63,8 @@ struct ConvPlanes {
   int64_t batch;
 };
 
+// Rows of a tile of conv_rows.h, and what one of its strips takes at most.
+inline constexpr int64_t kConvRows = 4, kConvStripBytes = 192;
 // Panels of positions in a block of the packed way.
 inline constexpr int64_t kConvPanels = 8;
 
@@ -111,9 +113,10 @@ struct ConvBiasGradPlan {
 };
 
 struct ConvTable {
-  RunFn run[2], packed[2];  // float32, float64
+  RunFn run[2], packed[2], rows[2];  // float32, float64
   GemmBlocks blocks[2];
   int64_t tile_rows;  // splits of the filters are multiples of this
+  int64_t vector_bytes;
 };
 
 struct ConvGradTable {

@@ -1,0 +1,170 @@
+#pragma once
+// Depthwise 3x3 convolution straight from the image's rows, without planes. A tile is a few rows of the
+// result, one vector wide: every source vector is loaded once and serves the rows that need it, with the nine
+// weights in registers. Source rows outside the image are a row of zeros, and only the tiles that reach
+// beyond a row's ends load with masks. With stride 2 a pair of vectors is split into even and odd columns,
+// which belong to neighbouring taps.
+//
+// The input gradient of stride 1 is the same with the kernel turned around. Every element is bias plus one
+// chain of multiply-adds over the taps, row by row. Included by conv.cpp only.
+
+#include "cpu/kernels/conv_phases.h"
+
+namespace chainrule::cpu::CHAINRULE_ISA_NS {
+namespace {
+
+// Columns of the result, as wide as a vector; the last strip reaches back over the one before.
+template <class T>
+struct RowStrip {
+  int64_t column;  // of the result
+  bool masked;
+  simd::LaneMask<T> masks[4];  // of the loads
+};
+
+// The products of a source row with three taps, added to the sums of every result row that the source row is
+// under. Stride 2 keeps the order in which the instruction set splits a pair (simd.h).
+template <class T, int kStep, int kR, bool kMasked>
+struct RowTile {
+  using V = simd::Vec<T>;
+  static constexpr int kSourceRows = (kR - 1) * kStep + 3;
+  V weight[3][3];
+  V sum[kR];
+
+  [[gnu::always_inline]] V load(const T* at, const simd::LaneMask<T>& mask) const {
+    if constexpr (kMasked) return simd::load_masked(at, mask);
+    return simd::load(at);
+  }
+
+  template <int i>
+  [[gnu::always_inline]] void add_row(const T* at, const simd::LaneMask<T>* masks) {
+    constexpr int64_t lanes = simd::kLanes<T>;
+    V x[3];
+    if constexpr (kStep == 1) {
+#pragma GCC unroll 3
+      for (int k = 0; k < 3; ++k) x[k] = load(at + k, masks[k]);
+    } else {
+      const auto pair = simd::split_pair(load(at, masks[0]), load(at + lanes, masks[1]));
+      x[0] = pair.first;
+      x[1] = pair.second;
+      x[2] = simd::split_pair(load(at + 2, masks[2]), load(at + 2 + lanes, masks[3])).first;
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < kR; ++r) {
+      const int kh = i - r * kStep;
+      if (kh < 0 || kh > 2) continue;
+#pragma GCC unroll 3
+      for (int k = 0; k < 3; ++k) sum[r] = simd::fma(weight[kh][k], x[k], sum[r]);
+    }
+  }
+
+  [[gnu::always_inline]] void store(T* out, int64_t width) const {
+#pragma GCC unroll 4
+    for (int r = 0; r < kR; ++r, out += width) {
+      const V v = kStep == 1 ? sum[r] : simd::order_split(sum[r]);
+      if (kMasked && width < simd::kLanes<T>) {
+        simd::store_n(out, v, width);
+      } else {
+        simd::store(out, v);
+      }
+    }
+  }
+};
+
+template <class T>
+struct RowBand {
+  const T* const* rows;  // of the source, from the first under the first tap on
+  const T* weights;      // the first; the others follow at weight_step
+  int64_t weight_step;
+  T bias;
+  T* out;
+  int64_t out_width, origin;  // source column under result column 0 and the first tap
+};
+
+template <class T, int kStep, int kR, bool kMasked>
+[[gnu::always_inline]] inline void row_tile(const RowBand<T>& b, const RowStrip<T>& strip, int64_t row) {
+  RowTile<T, kStep, kR, kMasked> tile;
+#pragma GCC unroll 9
+  for (int k = 0; k < 9; ++k) tile.weight[k / 3][k % 3] = simd::splat<T>(b.weights[k * b.weight_step]);
+#pragma GCC unroll 4
+  for (int r = 0; r < kR; ++r) tile.sum[r] = simd::splat<T>(b.bias);
+  const T* const* const rows = b.rows + row * kStep;
+  const int64_t column = strip.column * kStep + b.origin;
+  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    (tile.template add_row<i>(rows[i] + column, strip.masks), ...);
+  }(std::make_integer_sequence<int, tile.kSourceRows>{});
+  tile.store(b.out + row * b.out_width + strip.column, b.out_width);
+}
+
+// Rows of tiles from top to bottom, as the image lies in memory; the last row reaches back as well.
+template <class T, int kStep, int kR>
+void convolve_band(const RowBand<T>& b, const RowStrip<T>* strips, int64_t strip_count, int64_t rows) {
+  for (int64_t done = 0; done < rows; done += kR) {
+    const int64_t row = lesser(done, rows - kR);
+    for (int64_t s = 0; s < strip_count; ++s) {
+      if (strips[s].masked) {
+        row_tile<T, kStep, kR, true>(b, strips[s], row);
+      } else {
+        row_tile<T, kStep, kR, false>(b, strips[s], row);
+      }
+    }
+  }
+}
+
+template <class T>
+int64_t make_strips(const ConvAxis& w, int64_t origin, RowStrip<T>* strips) {
+  constexpr int64_t lanes = simd::kLanes<T>;
+  const int64_t step = w.source_step, count = ceil_div(w.out, lanes);
+  for (int64_t s = 0; s < count; ++s) {
+    const int64_t column = greater(0, lesser(s * lanes, w.out - lanes)), at = column * step + origin;
+    strips[s].column = column;
+    strips[s].masked = w.out < lanes || at < 0 || at + 2 + step * lanes > w.source;
+    for (int64_t i = 0; i < 4; ++i) {
+      const int64_t from = step == 1 ? at + i : at + i / 2 * 2 + i % 2 * lanes;
+      strips[s].masks[i] = simd::lanes_between<T>(-from, w.source - from);
+    }
+  }
+  return count;
+}
+
+template <class T>
+Status run_rows(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
+  static_assert(sizeof(RowStrip<T>) <= kConvStripBytes);
+  const ConvPlan& plan = data.as<ConvPlan>();
+  const ConvPlanes& p = plan.planes;
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  const auto origin = [](const ConvAxis& a) { return a.source_origin + (a.transposed ? a.halo - 2 : 0); };
+  auto* const strips = static_cast<RowStrip<T>*>(workspace);
+  const int64_t strip_count = make_strips(w, origin(w), strips);
+  const T** const tables = reinterpret_cast<const T**>(strips + strip_count);
+  T* const zeros = reinterpret_cast<T*>(tables + plan.tasks * plan.table);
+  zero_row(zeros, w.source);
+  const T *const source = in.at<const T>(0), *const weight = in.at<const T>(1);
+  const T* const bias = in.count > 2 ? in.at<const T>(2) : nullptr;
+  const int64_t filters = p.groups * plan.filters, items = p.images * filters * p.bands;
+  parallel(plan.tasks, [&](int64_t task) {
+    const T** const table = tables + task * plan.table;
+    for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
+      const int64_t image = i / p.bands, filter = image % filters, first = i % p.bands * p.band;
+      const int64_t rows = lesser(p.band, h.out - first), low = first * h.source_step + origin(h);
+      const T* const from = source + image / plan.filters * h.source * w.source;
+      for (int64_t r = 0; r < (rows - 1) * h.source_step + 3; ++r) {
+        table[r] = low + r >= 0 && low + r < h.source ? from + (low + r) * w.source : zeros;
+      }
+      const RowBand<T> band{.rows = table,
+                            .weights = weight + filter * 9 + (h.transposed ? 8 : 0),
+                            .weight_step = h.transposed ? -1 : 1,
+                            .bias = bias ? bias[filter] : T(0),
+                            .out = out.at<T>(0) + (image * h.out + first) * w.out,
+                            .out_width = w.out,
+                            .origin = origin(w)};
+      const auto convolve =
+          w.source_step == 1 ? (rows < kConvRows ? convolve_band<T, 1, 1> : convolve_band<T, 1, kConvRows>)
+                             : (rows < kConvRows ? convolve_band<T, 2, 1> : convolve_band<T, 2, kConvRows>);
+      convolve(band, strips, strip_count, rows);
+    }
+  });
+  return {};
+}
+
+}  // namespace
+}  // namespace chainrule::cpu::CHAINRULE_ISA_NS

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cpu/kernels/conv_winograd.h"
+#include "ops/conv_col2im_plan.h"
 #include "ops/conv_planes_plan.h"
 #include "ops/conv_winograd_plan.h"
 
@@ -115,6 +116,11 @@ void choose_rows(cpu::ConvPlan& c, int64_t wanted, DType dtype, Plan& plan) {
 
 void plan_conv(const Shape& image, const Shape& weight, const Shape& result, const ConvParams& params,
                bool transposed, DType dtype, Plan& plan) {
+  const bool winograd_serves =
+      dtype == DType::float32 && winograd_pays(image, weight, result, params, transposed);
+  if (transposed && !winograd_serves && col2im_pays(image, weight, result, params)) {
+    return plan_col2im(image, weight, result, params, dtype, plan);
+  }
   cpu::ConvWinogradPlan& winograd = plan.emplace<cpu::ConvWinogradPlan>();
   cpu::ConvPlan& c = winograd.direct;
   c.run = cpu::conv_kernels().run[dtype == DType::float64];
@@ -152,7 +158,7 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   c.buffer += p.in_place ? 0 : p.batch * p.channels * h.slots * w.slots * p.plane;
   c.buffer = round_up(c.buffer, 16);
   plan.workspace = bytes_of(2 * c.table, {{1, c.packed}, {c.tasks, c.buffer}}, dtype);
-  if (dtype == DType::float32 && winograd_pays(image, weight, result, params, transposed)) {
+  if (winograd_serves) {
     plan_winograd(image, weight, result, params, transposed, winograd, plan);
   }
 }

@@ -89,6 +89,19 @@ CASES = [
         conv(f"layout-{k}", (2, 4, 5, 6), (4, 3, 3, 2), groups=2, stride=2, layouts=(k,) * 3)
         for k in ("transposed", "sliced", "expanded")
     ],
+    # A product and a sum (col2im): images of a unit together, phases, shifts over both ends, gaps, bands of a
+    # large image, two blocks of channels, and either operand as the one that is packed once.
+    conv("large-col2im-images", (9, 50, 3, 3), (50, 5, 4, 4), stride=2, padding=1, large=True),
+    conv("large-col2im-wide", (2, 48, 3, 37), (48, 4, 3, 5), stride=2, padding=(1, 2), large=True),
+    conv("large-col2im-stride", (6, 48, 5, 6), (48, 4, 4, 5), stride=3, output_padding=2, large=True),
+    conv("large-col2im-strides", (5, 48, 5, 19), (48, 3, 3, 3), stride=(3, 1), padding=1, large=True),
+    conv("large-col2im-gaps", (9, 64, 4, 5), (64, 7, 2, 2), stride=(4, 3), output_padding=1, large=True),
+    conv("large-col2im-padding", (1, 48, 9, 12), (48, 6, 3, 3), stride=2, padding=(4, 7), large=True),
+    conv("large-col2im-dilation", (5, 48, 7, 6), (48, 4, 3, 3), stride=2, dilation=(3, 2), large=True),
+    conv("large-col2im-groups", (2, 96, 6, 5), (96, 3, 4, 4), groups=2, stride=2, padding=1, large=True),
+    conv("large-col2im-bands", (1, 64, 40, 44), (64, 3, 4, 4), stride=2, padding=1, large=True),
+    conv("large-col2im-bands-dilation", (1, 64, 50, 21), (64, 2, 3, 2), stride=2, dilation=4, large=True),
+    conv("large-col2im-few", (1, 300, 6, 5), (300, 7, 5, 5), padding=2, large=True),
     conv("large-winograd", (3, 18, 13, 15), (18, 20, 3, 3), padding=1, large=True),
     conv("large-winograd-padding", (4, 16, 17, 14), (16, 18, 3, 3), padding=(0, 3), large=True),
     conv("large-packed", (2, 48, 20, 19), (48, 26, 3, 3), stride=2, padding=1, output_padding=1, large=True),

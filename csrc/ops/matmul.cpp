@@ -138,6 +138,12 @@ bool is_small(const MatmulPlan& p, const GemmBlocks& blocks, int64_t element) {
          blocks.nr * p.k * element <= cpu::kStackBytes;
 }
 
+// Rows of A and columns of B are contiguous, long, and few on one side: packing would cost too much.
+bool dots_serve(const MatmulPlan& p) {
+  const int64_t few = std::min(p.m, p.n);
+  return p.a_column == 1 && p.b_row == 1 && few <= (p.k >= 384 ? 48 : p.k >= 192 ? 12 : 0);
+}
+
 // Tasks over batch items, or within each item: never both, and never workspace for many large items.
 void split_work(MatmulPlan& p, int64_t item_shards, double item_flop) {
   const double flop = item_flop * static_cast<double>(p.batch);
@@ -176,6 +182,9 @@ void plan_product(const Matrices& a, const Matrices& b, DType dtype, Activation 
     // Bandwidth decides: tasks of 32k elements, each four times the quarter Mflop in time.
     const int64_t shards = std::clamp<int64_t>(static_cast<int64_t>(flop / 65536), 1, cpu::kMaxShards);
     split_work(p, shards, 4 * flop);
+  } else if (dots_serve(p)) {
+    p.run = table.dots[index];
+    split_work(p, cpu::gemm_shards(p.m, p.n, p.k), flop);
   } else if (is_small(p, table.blocks[index], element)) {
     p.run = table.small[index];
     split_work(p, 1, flop);

@@ -81,6 +81,7 @@ CASES = [
     product("matmul-large-columns", (40, 520), (520, 600), large=True),
     product("matmul-large-deep", (70, 1500), (1500, 65), large=True, layouts=("transposed", "transposed")),
     product("matmul-large-batch", (24, 40, 50), (24, 50, 30), large=True),
+    product("matmul-large-batch-dots", (20, 7, 390), (20, 390, 9), large=True, layouts=("contiguous", "transposed")),
     product("matmul-large-matvec", (700, 500), (500,), large=True),
     product("matmul-large-vecmat", (500,), (500, 700), large=True),
     product("matmul-large-dot", (200000,), (200000,), large=True, **LONG_SUM),
@@ -108,6 +109,10 @@ CASES = [
     *[linear(f"relu-{x}", x, w, params={"activation": "relu"})
       for x, w in [((12, 30), (64, 30)), ((12, 32), (1, 32)), ((30,), (7, 30)), ((5, 300), (33, 300))]],
     *[linear(k, (2, 5, 9), (6, 9), layouts=(k, k, k)) for k in LAYOUTS],
+    # Few rows, or few features: dot products, of whole and cut tiles, of one and two blocks of k.
+    linear("dots", (5, 397), (11, 397), params={"activation": "relu"}), linear("dots-few-out", (13, 200), (2, 200)),
+    linear("large-dots", (31, 784), (203, 784), large=True, params={"activation": "relu"}),
+    linear("large-dots-few-out", (403, 1501), (10, 1501), large=True), linear("large-dots-no-bias", (6, 1100), (90, 1100), bias=False, large=True),
     linear("large", (64, 300), (170, 300), large=True, params={"activation": "relu"}),
     *[Case(f"cosine_similarity-{list(a)}-{list(b)}-{d}", cr.cosine_similarity, cosine, [Input(a), Input(b)],
            {"dim": d}, torch="cosine_similarity")

@@ -3,6 +3,7 @@
 #include "cpu/kernels/matmul.h"
 
 #include "cpu/kernels/gemm.h"
+#include "cpu/kernels/gemm_dot.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
@@ -78,6 +79,35 @@ Status run_packed(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* worksp
   return {};
 }
 
+// The many rows are shared by the tasks, in whole tiles.
+template <class T>
+Status run_dots(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
+  const MatmulPlan& p = plan.as<MatmulPlan>();
+  const T* const bias = in.count > 2 ? in.at<const T>(2) : nullptr;
+  for_each_item<T>(p, in, out, [&](const T* a, const T* b, T* c, int64_t) {
+    const bool rows = p.m > p.n;  // of A are the many
+    const gemm::DotProduct<T> dots{.many = rows ? p.m : p.n,
+                                   .few = rows ? p.n : p.m,
+                                   .k = p.k,
+                                   .a = rows ? a : b,
+                                   .a_row = rows ? p.a_row : p.b_column,
+                                   .b = rows ? b : a,
+                                   .b_row = rows ? p.b_column : p.a_row,
+                                   .c = c,
+                                   .c_many = rows ? p.n : 1,
+                                   .c_few = rows ? 1 : p.n,
+                                   .many_bias = rows ? nullptr : bias,
+                                   .few_bias = rows ? bias : nullptr,
+                                   .relu = p.relu};
+    const int64_t tiles = ceil_div(dots.many, gemm::kDotMany);
+    parallel(p.shards, [&](int64_t s) {
+      const int64_t end = tiles * (s + 1) / p.shards * gemm::kDotMany;
+      gemm::multiply_dots(dots, tiles * s / p.shards * gemm::kDotMany, end < dots.many ? end : dots.many);
+    });
+  });
+  return {};
+}
+
 // Wraps around, as integer arithmetic does everywhere in the library.
 template <class T>
 Status run_integer(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
@@ -111,6 +141,8 @@ constexpr MatmulTable make_table() {
   t.small[f64] = run_small<double>;
   t.packed[f32] = run_packed<float>;
   t.packed[f64] = run_packed<double>;
+  t.dots[f32] = run_dots<float>;
+  t.dots[f64] = run_dots<double>;
   return t;
 }
 

@@ -33,6 +33,7 @@ struct MatmulTable {
   GemmBlocks blocks[kDTypeCount];  // of float32 and float64
   RunFn small[kDTypeCount];        // every type; floating: one block of k, packed panels on the stack
   RunFn packed[kDTypeCount];       // floating only
+  RunFn dots[kDTypeCount];         // floating, rows of A and columns of B contiguous
 };
 
 // y = A x: `rows` where a row's elements are adjacent, `columns` where a column's are.

@@ -87,6 +87,30 @@ void choose_panels(cpu::ConvPlan& c, int64_t taps, int64_t wanted, DType dtype) 
   c.buffer = c.block;
 }
 
+// So few positions with sums so long that the weights are read where they are.
+bool dots_serve(const ConvPlanes& p, int64_t filters) {
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  constexpr int64_t kMostPositions = 64, kLeastTerms = 384, kLeastFilters = 48;
+  return !h.transposed && p.images == 1 && h.out * w.out <= kMostPositions && filters >= kLeastFilters &&
+         p.channels * h.kernel * w.kernel >= kLeastTerms;
+}
+
+void choose_dots(cpu::ConvPlan& c, int64_t wanted, DType dtype, Plan& plan) {
+  const ConvPlanes& p = c.planes;
+  const cpu::ConvTable& kernels = cpu::conv_kernels();
+  const int64_t rows = p.images * p.groups * p.axis[0].out * p.axis[1].out;
+  const int64_t terms = p.channels * p.axis[0].kernel * p.axis[1].kernel;
+  c.run = kernels.dots[dtype == DType::float64];
+  c.depth = round_up(terms, 16) + 16;  // rows do not begin at multiples of a page
+  const int64_t parts =
+      std::clamp<int64_t>(ceil_div(wanted, p.groups), 1, ceil_div(c.filters, kernels.dot_rows));
+  c.split = round_up(ceil_div(c.filters, parts), kernels.dot_rows);
+  c.tasks = std::min(wanted, p.groups * ceil_div(c.filters, c.split));
+  c.pack_tasks = std::min({std::max<int64_t>(rows * terms / 8192, 1), rows, kMaxConvTasks});
+  c.table = round_up(2 * p.axis[0].kernel * p.axis[1].kernel, 8);
+  plan.workspace = bytes_of(c.pack_tasks * c.table, {{rows, c.depth}}, dtype);
+}
+
 // 3x3, one channel and few filters, so that copying planes would take longer than multiplying.
 bool rows_serve(const ConvPlanes& p, int64_t filters) {
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
@@ -135,6 +159,7 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   const int64_t taps = h.kernel * w.kernel;
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters));
   if (rows_serve(p, c.filters)) return choose_rows(c, wanted, dtype, plan);
+  if (dots_serve(p, c.filters) && !winograd_serves) return choose_dots(c, wanted, dtype, plan);
   c.weight_filter_step = transposed ? taps : p.channels * taps;
   c.weight_channel_step = transposed ? c.filters * taps : taps;
   c.regular_weights = taps == 1 || (!transposed && h.phases * w.phases == 1);

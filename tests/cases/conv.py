@@ -142,6 +142,19 @@ CASES = [
         groups=2,
         large=True,
     ),
+    # Few positions and long sums: dot products with rows gathered position by position.
+    conv("large-dots", (1, 48, 6, 7), (50, 48, 3, 3), padding=1, large=True),
+    conv("large-dots-1x1", (1, 400, 7, 7), (53, 400, 1, 1), large=True),
+    conv(
+        "large-dots-stride",
+        (1, 96, 9, 11),
+        (96, 48, 5, 3),
+        groups=2,
+        padding=2,
+        stride=2,
+        dilation=(1, 2),
+        large=True,
+    ),
     # Winograd's tiles of 4x4 results: whole and cut ones, groups, more tiles than a block holds.
     conv("large-winograd", (3, 18, 13, 15), (20, 18, 3, 3), padding=1, large=True),
     conv("large-winograd-no-padding", (4, 16, 10, 17), (17, 16, 3, 3), bias=False, large=True),

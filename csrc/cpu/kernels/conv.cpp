@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "cpu/kernels/conv_depthwise.h"
+#include "cpu/kernels/conv_dots.h"
 #include "cpu/kernels/conv_packed.h"
 #include "cpu/kernels/conv_phases.h"
 #include "cpu/kernels/conv_rows.h"
@@ -241,8 +242,10 @@ extern constinit const ConvTable conv = {
     .run = {run<float, Convolution>, run<double, Convolution>},
     .packed = {run<float, PackedConvolution>, run<double, PackedConvolution>},
     .rows = {run_rows<float>, run_rows<double>},
+    .dots = {run_dots<float>, run_dots<double>},
     .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
     .tile_rows = kRows,
+    .dot_rows = gemm::kDotMany,
     .vector_bytes = simd::kVectorBytes};
 
 }  // namespace chainrule::cpu::CHAINRULE_ISA_NS

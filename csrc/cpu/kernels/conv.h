@@ -113,9 +113,10 @@ struct ConvBiasGradPlan {
 };
 
 struct ConvTable {
-  RunFn run[2], packed[2], rows[2];  // float32, float64
+  RunFn run[2], packed[2], rows[2], dots[2];  // float32, float64
   GemmBlocks blocks[2];
   int64_t tile_rows;  // splits of the filters are multiples of this
+  int64_t dot_rows;   // the same, of dot products
   int64_t vector_bytes;
 };
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 SHAPES = Path(__file__).parent / "shapes"
+# Groups that repeat another one's shapes beside peers in one layout, and have no second direction.
+ONE_LAYOUT = ("conv 1x1 preallocated", "max pool 2x2 NCHW")
 BACKWARD = ("conv", "conv_transpose", "pool", "batchnorm", "softmax")  # families with a second direction
 
 
@@ -87,7 +89,7 @@ def _expand(family: str, group: str, name: str, args: dict, threads: int) -> Ite
             yield Case(family, group, name, "forward", 1, values)
         if group != "cross-entropy":
             yield Case(family, group, name, "forward", threads, values)
-        if family in BACKWARD and group not in ("softmax", "conv 1x1 preallocated"):
+        if family in BACKWARD and group not in ("softmax", *ONE_LAYOUT):
             whole = group if group in ("batchnorm", "cross-entropy") else family
             yield Case(family, f"{whole} backward", name, "backward", threads, values)
 

@@ -31,7 +31,7 @@ import numpy as np
 from limits import Limits
 from targets import TARGETS
 
-from cases import Case, load
+from cases import ONE_LAYOUT, Case, load
 
 HERE = Path(__file__).parent
 PEERS = ("numpy", "torch", "jax")
@@ -109,7 +109,7 @@ def prepare(worker: Worker, case: Case) -> Prepared | None:
     if worker.name != "chainrule" and case.threads > 1 and worker.name != "jax":
         variants.append((1, "nchw"))
     layouts = case.family in ("conv", "conv_transpose", "pool", "batchnorm")
-    if worker.name == "torch" and layouts and case.group != "conv 1x1 preallocated":
+    if worker.name == "torch" and layouts and case.group not in ONE_LAYOUT:
         variants += [(threads, "nhwc") for threads, _ in variants]
     found = []
     with worker:

@@ -26,6 +26,23 @@ constexpr int64_t kSplitWork = 128;
 // Elements that the private sums of a weight gradient may take together.
 constexpr int64_t kPrivateSums = int64_t{1} << 22;
 
+// Straight from the rows, as the forward direction.
+void choose_rows(cpu::ConvWeightGradPlan& c, DType dtype, Plan& plan) {
+  const auto& kernels = cpu::conv_grad_kernels();
+  const ConvPlanes& p = c.planes;
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  const int64_t filters = p.groups * c.filters, wanted = wanted_tasks(flops_of(p, c.filters));
+  c.run = kernels.rows[dtype == DType::float64];
+  c.shards = std::clamp<int64_t>(wanted / filters, 1, p.images);
+  c.tasks = std::min(wanted, filters * c.shards);
+  c.add_tasks = std::clamp<int64_t>(filters * 9 * c.shards / 65536, 1, kMaxConvTasks);
+  c.table = round_up((h.out - 1) * h.source_step + 3, 8);
+  const int64_t bytes = static_cast<int64_t>(size_of(dtype));
+  const int64_t strips = ceil_div(w.out * bytes, kernels.vector_bytes) * cpu::kConvStripBytes / 8;
+  const int64_t sums = c.shards == 1 ? 0 : round_up(c.shards * filters * 9, 16);
+  plan.workspace = bytes_of(strips + c.tasks * c.table, {{1, sums}, {1, w.source}}, dtype);
+}
+
 }  // namespace
 
 void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape& result,
@@ -42,6 +59,7 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
   const int64_t taps = p.channels * h.kernel * w.kernel, size = p.groups * c.filters * taps;
   if (size == 0 || p.images == 0 || h.grid <= 0 || w.grid <= 0) return;
 
+  if (rows_serve(p, c.filters)) return choose_rows(c, dtype, plan);
   const auto& kernels = cpu::conv_grad_kernels();
   const cpu::GemmBlocks& blocks = kernels.blocks[dtype == DType::float64];
   const int64_t lanes = kernels.vector_bytes / static_cast<int64_t>(size_of(dtype));

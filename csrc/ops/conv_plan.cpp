@@ -24,8 +24,6 @@ using cpu::round_up;
 constexpr int64_t kPackedFilters = 24, kPackedTaps = 64, kPackedBytes = 128 * 1024;
 // Weights of a filter transposed at a time, when the taps of a phase are no neighbours.
 constexpr int64_t kPackedWeights = 512;
-// Up to so many filters of one channel the image's rows are read where they are.
-constexpr int64_t kRowFilters = 3;
 // Gathered positions are gathered again for every split of the filters, which has at least so many.
 constexpr int64_t kGatheredSplit = 64;
 
@@ -109,16 +107,6 @@ void choose_dots(cpu::ConvPlan& c, int64_t wanted, DType dtype, Plan& plan) {
   c.pack_tasks = std::min({std::max<int64_t>(rows * terms / 8192, 1), rows, kMaxConvTasks});
   c.table = round_up(2 * p.axis[0].kernel * p.axis[1].kernel, 8);
   plan.workspace = bytes_of(c.pack_tasks * c.table, {{rows, c.depth}}, dtype);
-}
-
-// 3x3, one channel and few filters, so that copying planes would take longer than multiplying.
-bool rows_serve(const ConvPlanes& p, int64_t filters) {
-  const ConvAxis &h = p.axis[0], &w = p.axis[1];
-  if (p.channels != 1 || filters > kRowFilters) return false;
-  for (const ConvAxis* a : {&h, &w}) {
-    if (a->kernel != 3 || a->dilation != 1 || a->stride != h.stride) return false;
-  }
-  return h.stride == 1 || (h.stride == 2 && !h.transposed);
 }
 
 void choose_rows(cpu::ConvPlan& c, int64_t wanted, DType dtype, Plan& plan) {

@@ -123,6 +123,16 @@ bool image_is_planes(const ConvPlanes& p) {
   return p.pitch == w.source && h.grid + h.halo <= h.source;
 }
 
+bool rows_serve(const ConvPlanes& p, int64_t filters) {
+  constexpr int64_t kMostFilters = 3;
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  if (p.channels != 1 || filters > kMostFilters) return false;
+  for (const ConvAxis* a : {&h, &w}) {
+    if (a->kernel != 3 || a->dilation != 1 || a->stride != h.stride) return false;
+  }
+  return h.stride == 1 || (h.stride == 2 && !h.transposed);
+}
+
 double flops_of(const ConvPlanes& p, int64_t filters) {
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
   return 2.0 * static_cast<double>(p.images * p.groups) * static_cast<double>(filters * p.channels) *

@@ -104,6 +104,7 @@ struct ConvWeightGradPlan {
   // With many filters and taps, the product of packed panels: filters of a panel, or 0 for dot products,
   // positions of a block, and elements of the panels.
   int64_t panel, depth, panels;
+  int64_t table;  // entries of a task's table of source rows (conv_rows_grad.h)
 };
 
 // Sum over images and pixels of each channel.
@@ -121,7 +122,7 @@ struct ConvTable {
 };
 
 struct ConvGradTable {
-  RunFn weight_grad[2], bias_grad[2];
+  RunFn weight_grad[2], rows[2], bias_grad[2];
   GemmBlocks blocks[2];
   int64_t tile_rows;
   int64_t vector_bytes;

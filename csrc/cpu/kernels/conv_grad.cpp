@@ -8,6 +8,7 @@
 #include "cpu/kernels/conv_dot.h"
 #include "cpu/kernels/conv_grad_packed.h"
 #include "cpu/kernels/conv_planes.h"
+#include "cpu/kernels/conv_rows_grad.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
@@ -173,6 +174,24 @@ Status weight_grad(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* works
   return {};
 }
 
+template <class T>
+Status row_weight_grad(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
+  const ConvWeightGradPlan& plan = data.as<ConvWeightGradPlan>();
+  const int64_t size = plan.planes.groups * plan.filters * 9;
+  const bool direct = plan.shards == 1;
+  T* const sums = direct ? out.at<T>(0) : static_cast<T*>(workspace);
+  const WeightGradient<T> g{.plan = plan,
+                            .gradient = in.at<const T>(0),
+                            .source = in.at<const T>(1),
+                            .taps = nullptr,
+                            .sums = sums,
+                            .buffers = nullptr};
+  sum_rows(plan, g.gradient, g.source, sums,
+           static_cast<T*>(workspace) + (direct ? 0 : round_up(plan.shards * size, 16)));
+  if (!direct) g.add_shards(out.at<T>(0));
+  return {};
+}
+
 // In double: a bias gradient often is a small difference of many large terms, and memory sets the pace.
 double sum_row(const double* row, int64_t n) {
   constexpr int64_t lanes = simd::kLanes<double>;
@@ -225,6 +244,7 @@ Status bias_grad(Stream&, const PlanData& data, Ptrs in, Ptrs out, void*) {
 }  // namespace
 
 extern constinit const ConvGradTable conv_grad = {.weight_grad = {weight_grad<float>, weight_grad<double>},
+                                                  .rows = {row_weight_grad<float>, row_weight_grad<double>},
                                                   .bias_grad = {bias_grad<float>, bias_grad<double>},
                                                   .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
                                                   .tile_rows = kRows,

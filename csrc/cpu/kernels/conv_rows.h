@@ -8,18 +8,11 @@
 // The input gradient of stride 1 is the same with the kernel turned around. Every element is bias plus one
 // chain of multiply-adds over the taps, row by row. Included by conv.cpp only.
 
-#include "cpu/kernels/conv_phases.h"
+#include "core/parallel.h"
+#include "cpu/kernels/conv_row_strips.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
-
-// Columns of the result, as wide as a vector; the last strip reaches back over the one before.
-template <class T>
-struct RowStrip {
-  int64_t column;  // of the result
-  bool masked;
-  simd::LaneMask<T> masks[4];  // of the loads
-};
 
 // The products of a source row with three taps, added to the sums of every result row that the source row is
 // under. Stride 2 keeps the order in which the instruction set splits a pair (simd.h).
@@ -30,24 +23,10 @@ struct RowTile {
   V weight[3][3];
   V sum[kR];
 
-  [[gnu::always_inline]] V load(const T* at, const simd::LaneMask<T>& mask) const {
-    if constexpr (kMasked) return simd::load_masked(at, mask);
-    return simd::load(at);
-  }
-
   template <int i>
   [[gnu::always_inline]] void add_row(const T* at, const simd::LaneMask<T>* masks) {
-    constexpr int64_t lanes = simd::kLanes<T>;
     V x[3];
-    if constexpr (kStep == 1) {
-#pragma GCC unroll 3
-      for (int k = 0; k < 3; ++k) x[k] = load(at + k, masks[k]);
-    } else {
-      const auto pair = simd::split_pair(load(at, masks[0]), load(at + lanes, masks[1]));
-      x[0] = pair.first;
-      x[1] = pair.second;
-      x[2] = simd::split_pair(load(at + 2, masks[2]), load(at + 2 + lanes, masks[3])).first;
-    }
+    load_taps<T, kStep, kMasked>(at, masks, x);
 #pragma GCC unroll 4
     for (int r = 0; r < kR; ++r) {
       const int kh = i - r * kStep;
@@ -111,30 +90,12 @@ void convolve_band(const RowBand<T>& b, const RowStrip<T>* strips, int64_t strip
 }
 
 template <class T>
-int64_t make_strips(const ConvAxis& w, int64_t origin, RowStrip<T>* strips) {
-  constexpr int64_t lanes = simd::kLanes<T>;
-  const int64_t step = w.source_step, count = ceil_div(w.out, lanes);
-  for (int64_t s = 0; s < count; ++s) {
-    const int64_t column = greater(0, lesser(s * lanes, w.out - lanes)), at = column * step + origin;
-    strips[s].column = column;
-    strips[s].masked = w.out < lanes || at < 0 || at + 2 + step * lanes > w.source;
-    for (int64_t i = 0; i < 4; ++i) {
-      const int64_t from = step == 1 ? at + i : at + i / 2 * 2 + i % 2 * lanes;
-      strips[s].masks[i] = simd::lanes_between<T>(-from, w.source - from);
-    }
-  }
-  return count;
-}
-
-template <class T>
 Status run_rows(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
-  static_assert(sizeof(RowStrip<T>) <= kConvStripBytes);
   const ConvPlan& plan = data.as<ConvPlan>();
   const ConvPlanes& p = plan.planes;
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
-  const auto origin = [](const ConvAxis& a) { return a.source_origin + (a.transposed ? a.halo - 2 : 0); };
   auto* const strips = static_cast<RowStrip<T>*>(workspace);
-  const int64_t strip_count = make_strips(w, origin(w), strips);
+  const int64_t strip_count = make_strips(w, true, strips);
   const T** const tables = reinterpret_cast<const T**>(strips + strip_count);
   T* const zeros = reinterpret_cast<T*>(tables + plan.tasks * plan.table);
   zero_row(zeros, w.source);
@@ -145,18 +106,15 @@ Status run_rows(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspac
     const T** const table = tables + task * plan.table;
     for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
       const int64_t image = i / p.bands, filter = image % filters, first = i % p.bands * p.band;
-      const int64_t rows = lesser(p.band, h.out - first), low = first * h.source_step + origin(h);
-      const T* const from = source + image / plan.filters * h.source * w.source;
-      for (int64_t r = 0; r < (rows - 1) * h.source_step + 3; ++r) {
-        table[r] = low + r >= 0 && low + r < h.source ? from + (low + r) * w.source : zeros;
-      }
+      const int64_t rows = lesser(p.band, h.out - first);
+      list_rows(h, w.source, source + image / plan.filters * h.source * w.source, zeros, first, rows, table);
       const RowBand<T> band{.rows = table,
                             .weights = weight + filter * 9 + (h.transposed ? 8 : 0),
                             .weight_step = h.transposed ? -1 : 1,
                             .bias = bias ? bias[filter] : T(0),
                             .out = out.at<T>(0) + (image * h.out + first) * w.out,
                             .out_width = w.out,
-                            .origin = origin(w)};
+                            .origin = row_origin(w)};
       const auto convolve =
           w.source_step == 1 ? (rows < kConvRows ? convolve_band<T, 1, 1> : convolve_band<T, 1, kConvRows>)
                              : (rows < kConvRows ? convolve_band<T, 2, 1> : convolve_band<T, 2, kConvRows>);

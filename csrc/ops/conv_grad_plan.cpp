@@ -40,7 +40,7 @@ void choose_rows(cpu::ConvWeightGradPlan& c, DType dtype, Plan& plan) {
   const int64_t bytes = static_cast<int64_t>(size_of(dtype));
   const int64_t strips = ceil_div(w.out * bytes, kernels.vector_bytes) * cpu::kConvStripBytes / 8;
   const int64_t sums = c.shards == 1 ? 0 : round_up(c.shards * filters * 9, 16);
-  plan.workspace = bytes_of(strips + c.tasks * c.table, {{1, sums}, {1, w.source}}, dtype);
+  plan.workspace = aligned_bytes_of(strips + c.tasks * c.table, {{1, sums}, {1, w.source}}, dtype);
 }
 
 }  // namespace

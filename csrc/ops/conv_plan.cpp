@@ -121,7 +121,7 @@ void choose_rows(cpu::ConvPlan& c, int64_t wanted, DType dtype, Plan& plan) {
   c.table = round_up((p.band - 1) * h.source_step + 3, 8);
   const int64_t lanes = cpu::conv_kernels().vector_bytes / static_cast<int64_t>(size_of(dtype));
   const int64_t strips = ceil_div(p.axis[1].out, lanes) * cpu::kConvStripBytes / 8;
-  plan.workspace = bytes_of(strips + c.tasks * c.table, {{1, p.axis[1].source}}, dtype);
+  plan.workspace = aligned_bytes_of(strips + c.tasks * c.table, {{1, p.axis[1].source}}, dtype);
 }
 
 }  // namespace

@@ -19,6 +19,12 @@ inline constexpr int64_t kAnyBytes = INT64_MAX / 2;  // when they are not copied
 // Bytes of workspace; an image too large for memory is an error here and not a wrapped size.
 size_t bytes_of(int64_t tables, std::initializer_list<std::pair<int64_t, int64_t>> arrays, DType dtype);
 
+// The same where the workspace begins with vectors, so that its address is a multiple of theirs.
+inline size_t aligned_bytes_of(int64_t tables, std::initializer_list<std::pair<int64_t, int64_t>> arrays,
+                               DType dtype) {
+  return (bytes_of(tables, arrays, dtype) + 63) / 64 * 64;
+}
+
 // In place and in bands not yet: what the shapes say.
 cpu::ConvPlanes make_planes(const Shape& image, const Shape& weight, const Shape& result,
                             const ConvParams& params, bool transposed);

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 SHAPES = Path(__file__).parent / "shapes"
-# Groups that repeat another one's shapes beside peers in one layout, and have no second direction.
+# Groups that repeat another one's shapes beside peers in one layout.
 ONE_LAYOUT = ("conv 1x1 preallocated", "max pool 2x2 NCHW")
+ONE_DIRECTION = ("softmax", "memory", *ONE_LAYOUT)
 BACKWARD = ("conv", "conv_transpose", "pool", "batchnorm", "softmax")  # families with a second direction
 
 
@@ -89,7 +90,7 @@ def _expand(family: str, group: str, name: str, args: dict, threads: int) -> Ite
             yield Case(family, group, name, "forward", 1, values)
         if group != "cross-entropy":
             yield Case(family, group, name, "forward", threads, values)
-        if family in BACKWARD and group not in ("softmax", *ONE_LAYOUT):
+        if family in BACKWARD and group not in ONE_DIRECTION:
             whole = group if group in ("batchnorm", "cross-entropy") else family
             yield Case(family, f"{whole} backward", name, "backward", threads, values)
 
@@ -229,7 +230,7 @@ class Softmax:
     @staticmethod
     def traffic(case):
         x = 4.0 * case.args["rows"] * case.args["columns"]
-        return (x, x) if case.group == "softmax" else (2 * x, x)
+        return (x, x) if case.direction == "forward" else (2 * x, x)
 
 
 class Elementwise:

@@ -196,7 +196,7 @@ class NumPy:
             if case.args["n"] == 1:
                 b = b.reshape(-1)
             return lambda: a @ b
-        if case.group == "softmax":
+        if case.family == "softmax" and case.direction == "forward":
             x = arrays["x"]
 
             def softmax():
@@ -258,7 +258,7 @@ class Jax:
                 )
 
             return conv, [arrays["x"], arrays["w"]]
-        if case.group == "softmax":
+        if case.family == "softmax" and case.direction == "forward":
             return (lambda x: jax.nn.softmax(x, axis=1)), [arrays["x"]]
         if case.family == "elementwise":
             name = a["function"]

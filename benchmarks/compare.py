@@ -16,6 +16,7 @@ mix of reads and writes. Peers run in the fastest of their layouts and of one an
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -179,15 +180,24 @@ def measure(case: Case, workers: list[Worker], limits: Limits, rounds: int, samp
 
 
 def limit_of(case: Case, seconds: float, limits: Limits) -> dict:
-    """The fraction of the limit that binds: arithmetic where a case has any, otherwise bytes."""
+    """The fraction of the limit that binds: arithmetic where a case has any, otherwise bytes.
+
+    The limit was measured once, at another moment than the case: where the case beats it, it is measured again.
+    """
     if case.flops and case.group != "matrix-vector":
-        rate, limit, unit = case.flops / seconds, limits.flops(case.threads), "Gflop/s"
+        rate, unit = case.flops / seconds, "Gflop/s"
+        measured = functools.partial(limits.flops, case.threads)
     elif sum(case.traffic):
         read, write, *update = case.traffic
-        moved = read + write + 2 * sum(update)
-        rate, limit, unit = moved / seconds, limits.bandwidth(case.threads, *case.traffic), "GB/s"
+        rate, unit = (read + write + 2 * sum(update)) / seconds, "GB/s"
+        measured = functools.partial(limits.bandwidth, case.threads, *case.traffic)
     else:
         return {"rate": None, "unit": "", "of_limit": None}
+    limit = measured()
+    for _ in range(0 if case.filtered else 4):
+        if rate <= limit:
+            break
+        limit = measured(again=True)
     return {"rate": rate / 1e9, "unit": unit, "of_limit": rate / limit}
 
 

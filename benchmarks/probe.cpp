@@ -135,9 +135,27 @@ struct Streams {
   double moved() const { return static_cast<double>(read.size + write.size + 2 * update.size); }
 };
 
+// A copy, vector by vector: in a cache the order of the steps below costs a few percent.
+template <bool kStream>
+[[gnu::noinline]] void copy_pass(const Streams& s) {
+  const auto* from = reinterpret_cast<const Bytes*>(s.read.data);
+  auto* to = reinterpret_cast<Bytes*>(s.write.data);
+  for (size_t j = 0; j < s.read.size / kBytes; j += 8) {
+#pragma GCC unroll 8
+    for (size_t k = 0; k < 8; ++k) {
+      if constexpr (kStream) {
+        stream(to + j + k, from[j + k]);
+      } else {
+        to[j + k] = from[j + k];
+      }
+    }
+  }
+  asm volatile("" ::: "memory");
+}
+
 // One pass over all streams, in proportion: the one that is furthest behind goes on.
 template <bool kStream>
-void pass(const Streams& s) {
+void step_pass(const Streams& s) {
   const Buffer* const streams[] = {&s.read, &s.write, &s.update};
   size_t at[3] = {};
   while (true) {
@@ -159,14 +177,15 @@ void pass(const Streams& s) {
   }
 }
 
-template <bool kStream>
-double bandwidth_of_thread(const Streams& s, double duration) {
-  pass<kStream>(s);
+using Pass = void (*)(const Streams&);
+
+double bandwidth_of_thread(const Streams& s, Pass pass, double duration) {
+  pass(s);
   int64_t passes = 0;
   const auto start = Clock::now();
   double elapsed = 0;
   do {
-    pass<kStream>(s);
+    pass(s);
     ++passes;
     elapsed = seconds_since(start);
   } while (elapsed < duration);
@@ -204,9 +223,14 @@ double memory(int threads, double read, double write, double update) {
     streams.push_back(std::make_unique<Streams>(share(read), share(write), share(update)));
   }
   const auto of = [&](int t) -> const Streams& { return *streams[static_cast<size_t>(t)]; };
-  const double ordinary = together(threads, [&](int t) { return bandwidth_of_thread<false>(of(t), 0.03); });
-  if (write == 0) return ordinary;
-  return std::max(ordinary, together(threads, [&](int t) { return bandwidth_of_thread<true>(of(t), 0.03); }));
+  std::vector<Pass> passes{step_pass<false>};
+  if (write > 0) passes.push_back(step_pass<true>);
+  if (read == write && update == 0) passes.insert(passes.end(), {copy_pass<false>, copy_pass<true>});
+  double best = 0;
+  for (const Pass pass : passes) {
+    best = std::max(best, together(threads, [&](int t) { return bandwidth_of_thread(of(t), pass, 0.03); }));
+  }
+  return best;
 }
 
 int main() {

@@ -111,7 +111,7 @@ PLACES = {
         ("chainrule", "half", "float32"),
         ("chainrule", "sin", "NumPy"),
         ("chainrule", "allclose", "isclose"),
-        ("chainrule", "compile", "capture.record"),
+        ("chainrule", "compile", "chainrule.capture"),
         ("chainrule", "LongTensor", "dtype=chainrule.int64"),
         ("chainrule", "vstack", "cat"),
         ("Tensor", "cuda", "CPU"),

@@ -269,12 +269,10 @@ def test_a_recorded_step_reads_settings_of_each_replay():
         (p * p).sum().backward()
         optimizer.step()
 
-    from chainrule.capture import record
-
     p, eager = make()
     q, recorded = make()
 
-    @record
+    @cr.capture
     def replayed(x):
         step(q, recorded)
         return x

@@ -9,14 +9,49 @@ namespace chainrule::bind {
 
 void init_program(py::module_& m) {
   using namespace pybind11::literals;
+  py::class_<Program::State>(m, "ProgramState", "What a replay changes outside of the program's memory.")
+      .def("__eq__", [](const Program::State& a, const Program::State& b) { return a == b; });
   py::class_<Program, Ref<Program>>(m, "Program", "The calls that one recording saw, replayed natively.")
       .def(py::init<>())
-      .def("begin", &Program::begin)
+      .def("begin", &Program::begin, "traced"_a = false)
       .def("end", &Program::end)
-      .def("replay", &Program::replay, py::call_guard<py::gil_scoped_release>())
+      .def("replay", &Program::replay, "traced"_a = false, py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("trace", &Program::trace)
+      .def("state", &Program::state)
+      .def("restore", &Program::restore, "state"_a)
       .def_property_readonly("calls", &Program::calls)
       .def_property_readonly("bytes", &Program::bytes)
-      .def("names", &Program::names);
+      .def_property_readonly("buffers", &Program::buffers)
+      .def("names", &Program::names)
+      .def("lines", &Program::lines)
+      .def("in_use",
+           [](const Program& p) {
+             std::vector<std::tuple<uintptr_t, size_t, const char*>> found;
+             for (const auto& [data, bytes, writer] : p.in_use()) {
+               found.emplace_back(reinterpret_cast<uintptr_t>(data), bytes, writer);
+             }
+             return found;
+           })
+      .def("touches", &Program::touches, "tensor"_a, "The same, or reads it.")
+      .def("writes", &Program::writes, "tensor"_a,
+           "Whether a call writes this tensor's memory, outside of the program's own.");
+  m.def(
+      "signature",
+      [](const std::vector<TensorRef>& tensors) {
+        py::list all;
+        for (const TensorRef& t : tensors) all.append(py::make_tuple(t->dtype(), t->shape()));
+        return py::tuple(all);
+      },
+      "tensors"_a, "Dtypes and shapes: what a recording depends on.");
+  m.def(
+      "move_out",
+      [](const TensorRef& tensor, const TensorRef& buffer) {
+        Program* const program = Program::recording();
+        return program != nullptr && program->move_out(*tensor, *buffer);
+      },
+      "tensor"_a, "buffer"_a,
+      "While recording: the calls that wrote the tensor write the buffer instead. Whether that was "
+      "possible.");
   m.def("recording", [] { return Program::recording() != nullptr; }, "Whether this thread is recording.");
 
   py::class_<Generator, Ref<Generator>>(m, "Generator", "The state of counter-based random numbers.")

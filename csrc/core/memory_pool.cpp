@@ -36,19 +36,37 @@ void* MemoryPool::take(size_t bytes) {
   const auto found = free_.lower_bound(bytes);
   if (found != free_.end() && found->first <= 2 * bytes) {
     void* data = found->second;
+    const size_t found_bytes = found->first;
     free_.erase(found);
+    uses_.at(data) = {found_bytes, clock_, false};
     return data;
   }
   void* data = allocate(bytes);
   blocks_.push_back({data, bytes});
-  sizes_[data] = bytes;
+  uses_[data] = {bytes, clock_, false};
   total_ += bytes;
   return data;
 }
 
 void MemoryPool::give_back(void* data) {
   const std::lock_guard guard(lock);
-  free_.emplace(sizes_.at(data), data);
+  Use& use = uses_.at(data);
+  use.free = true;
+  free_.emplace(use.bytes, data);
+}
+
+std::vector<std::pair<void*, size_t>> MemoryPool::in_use() const {
+  const std::lock_guard guard(lock);
+  std::vector<std::pair<void*, size_t>> found;
+  for (const auto& [data, use] : uses_) {
+    if (!use.free) found.emplace_back(data, use.bytes);
+  }
+  return found;
+}
+
+size_t MemoryPool::taken_at(void* data) const {
+  const std::lock_guard guard(lock);
+  return uses_.at(data).taken_at;
 }
 
 }  // namespace chainrule

@@ -2,6 +2,8 @@
 // A program: the calls that one recording saw, replayed natively on the same memory. Random numbers: a
 // generator's (seed, offset) live in a cell that replay rewrites, each op adds its constant offset.
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/generator.h"
@@ -33,29 +35,65 @@ class Program : public RefCounted<Program> {
   static Program* recording();
 
   // Recording is per thread and does not nest.
-  void begin();
+  // Traced: each call leaves a hash of what it wrote.
+  void begin(bool traced = false);
   void end();
 
   // Called by execute() for every op that runs while recording.
   void record(const OpDef& op, const Plan& plan, std::span<Tensor* const> in, std::span<TensorRef> out,
               uint64_t preset, const Ref<Storage>& workspace);
 
+  // While recording: what the calls wrote to a tensor of the program's memory, which nothing else holds, they
+  // write to `buffer` instead, outside of it; the value is copied there now. False, and nothing has changed,
+  // where that is impossible.
+  bool move_out(const Tensor& tensor, const Tensor& buffer);
+
+  // Whether a call writes memory of this tensor's storage, which is not the program's own.
+  bool writes(const Tensor& tensor) const;
+  bool touches(const Tensor& tensor) const;  // reads or writes
+
   // Runs every recorded call in order; throws what the first failing one reports.
-  void replay();
+  void replay(bool traced = false);
+  // Of the last traced run, a hash for each call.
+  const std::vector<uint64_t>& trace() const { return trace_; }
+
+  // What a replay changes outside of the program's memory: storages that are written, generators.
+  struct State {
+    std::vector<std::vector<char>> storages;
+    std::vector<std::pair<uint64_t, uint64_t>> generators;
+    bool operator==(const State&) const = default;
+  };
+  State state() const;
+  void restore(const State& state);
 
   // The program's cell for a generator's (seed, offset) and the offset of the next `numbers` draws in it.
   TensorRef random_cell(Generator& generator, uint64_t blocks, uint64_t* offset);
 
   size_t calls() const { return calls_.size(); }
   size_t bytes() const { return pool_->bytes(); }
+  size_t buffers() const { return pool_->blocks(); }
   std::vector<const char*> names() const;
+  // A line for each call: its op, and dtypes and shapes of what it reads and gives.
+  const std::vector<std::string>& lines() const { return lines_; }
+  // The program's memory that tensors still hold: where, and the op that wrote it last.
+  struct Held {
+    const void* data;
+    size_t bytes;
+    const char* writer;
+  };
+  std::vector<Held> in_use() const;
 
  private:
   struct Call {
     const OpDef* op;
     Plan plan;
     int first, n_in, n_out;  // into pointers_
+    int written, n_written;  // into written_spans_
     void* workspace;
+  };
+  struct Span {
+    int pointer;
+    size_t bytes;
   };
   struct Draws {
     Ref<Generator> generator;
@@ -65,13 +103,18 @@ class Program : public RefCounted<Program> {
 
   void reserve_draws();
   void mark_written();
+  uint64_t hash_written(const Call& call) const;
 
   Ref<MemoryPool> pool_;
   std::vector<Call> calls_;
   std::vector<void*> pointers_;
+  std::vector<Span> written_spans_;  // contiguous ones
+  std::vector<std::string> lines_;
+  std::vector<uint64_t> trace_;
   std::vector<Ref<Storage>> kept_;                             // every storage a call touches
   std::vector<std::pair<Ref<Storage>, const char*>> written_;  // those a call writes in place
   std::vector<Draws> draws_;
+  bool traced_ = false;
   bool finished_ = false;
 };
 

@@ -50,7 +50,8 @@ from chainrule.random import (
 from chainrule.tensor import Tensor
 
 if TYPE_CHECKING:
-    from chainrule import accelerator, capture, cuda, data, nn, optim, utils
+    from chainrule import accelerator, cuda, data, nn, optim, utils
+    from chainrule._capture import capture
     from chainrule.serialization import load, save
 
 __version__ = "0.1.0"
@@ -72,8 +73,8 @@ def cpu_info() -> dict[str, Any]:
 
 
 # Loaded when first used: importing chainrule stays quick.
-_LAZY_MODULES = ("accelerator", "capture", "cuda", "data", "nn", "optim", "serialization", "utils")
-_LAZY_NAMES = {"save": "serialization", "load": "serialization"}
+_LAZY_MODULES = ("accelerator", "cuda", "data", "nn", "optim", "serialization", "utils")
+_LAZY_NAMES = {"capture": "_capture", "save": "serialization", "load": "serialization"}
 
 
 def __getattr__(name: str) -> Any:

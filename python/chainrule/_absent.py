@@ -59,7 +59,7 @@ INSTEAD: dict[str, dict[str, str]] = {
     "chainrule": {
         **_SHARED_BY_TENSOR,
         "float16 bfloat16 half int32 int16 int8 int short complex64 complex128": _DTYPES,
-        "compile jit": "chainrule.capture.record",
+        "compile jit": "chainrule.capture",
         "autocast amp": "float32 throughout",
         "vmap func": "a batch dimension",
         "FloatTensor": "tensor(..., dtype=chainrule.float32)",
@@ -196,7 +196,7 @@ INSTEAD: dict[str, dict[str, str]] = {
         "register_full_backward_hook register_backward_hook": (
             "a forward hook that calls output.register_hook"
         ),
-        "compile": "chainrule.capture.record",
+        "compile": "chainrule.capture",
         "share_memory to_empty": "the module itself: memory is the CPU's",
     },
 }

@@ -11,12 +11,12 @@ import functools
 import heapq
 import itertools
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainrule import _core
 from chainrule._absent import absent as _absent_error
+from chainrule._tracing import tracing
 from chainrule.grad_mode import enable_grad as enable_grad  # PyTorch has the modes here too
 from chainrule.grad_mode import is_grad_enabled as is_grad_enabled
 from chainrule.grad_mode import no_grad as no_grad
@@ -58,11 +58,12 @@ def _unwrap(x) -> _core.Tensor:
 class Leaf:
     """Where gradients end up: the grad of one tensor that was not computed by an op."""
 
-    __slots__ = ("grad", "hooks")
+    __slots__ = ("buffer", "grad", "hooks")
     sequence = 0  # older than every Node
 
     def __init__(self) -> None:
         self.grad: Tensor | None = None
+        self.buffer: GradientBuffer | None = None
         self.hooks: dict[int, Callable] | None = None
 
 
@@ -206,14 +207,6 @@ def run_backward(roots: Sequence[tuple[Any, Any]], retain_graph: bool = False) -
     return leaves
 
 
-class _Watch(threading.local):
-    leaves: set[Leaf] | None = None
-
-
-watch = _Watch()
-"""While `watch.leaves` is a set, backward() of this thread adds every leaf that it gives a gradient to."""
-
-
 def _references_of_a_local() -> int:
     """What getrefcount() gives for an object that one local name holds: versions of Python differ."""
     _, fresh = {Leaf(): object()}.popitem()
@@ -224,24 +217,50 @@ _SOLE_OWNER = _references_of_a_local()
 
 
 def _deliver(leaves: dict[Leaf, Any]) -> None:
-    if watch.leaves is not None:
-        watch.leaves.update(leaves)
+    if tracing.trace is not None:
+        for leaf in leaves:
+            tracing.trace.leaves.setdefault(leaf, leaf.grad is None)
     while leaves:
         leaf, grad = leaves.popitem()
         if leaf.hooks:
             grad = _run_hooks(leaf.hooks, grad)
         if leaf.grad is not None:
             _core.add(leaf.grad._t, grad, leaf.grad._t)
+            continue
         # A buffer is adopted only by its sole owner: this name alone, and one native user.
-        elif (
+        sole = (
             sys.getrefcount(grad) == _SOLE_OWNER
             and grad.users == 1
             and grad.storage_users == 1
             and grad.is_contiguous()
-        ):
-            leaf.grad = wrap(grad)
+        )
+        if _core.recording():
+            _deliver_persistent(leaf, grad, sole)
         else:
-            leaf.grad = wrap(_core.clone(grad))
+            leaf.grad = wrap(grad if sole else _core.clone(grad))
+
+
+class GradientBuffer:
+    """Where recorded programs leave a leaf's gradient: they share it, and it outlives them."""
+
+    __slots__ = ("holders", "tensor")
+
+    def __init__(self, native: _core.Tensor) -> None:
+        self.tensor = wrap(native)
+        self.holders = 0  # programs, which refer to the tensor too
+
+    def is_free(self) -> bool:
+        """Whether nobody but programs holds the tensor: a gradient that the user keeps stays as it is."""
+        return sys.getrefcount(self.tensor) <= self.holders + 2
+
+
+def _deliver_persistent(leaf: Leaf, grad: _core.Tensor, sole: bool) -> None:
+    buffer = leaf.buffer
+    if buffer is None or not buffer.is_free() or buffer.tensor._t.dtype is not grad.dtype:
+        buffer = leaf.buffer = GradientBuffer(_core.zeros_persistent(grad.shape, grad.dtype))
+    if not (sole and _core.move_out(grad, buffer.tensor._t)):
+        _core.copy_(buffer.tensor._t, grad)
+    leaf.grad = buffer.tensor
 
 
 def backward(tensors, grad_tensors=None, retain_graph: bool = False, create_graph: bool = False) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from chainrule._absent import mark_absent
 from chainrule._core import float32, float64
+from chainrule._tracing import tracing
 from chainrule.nn._hooks import RemovableHandle, call_with_hooks, register_hook
 from chainrule.nn._path import add_module_path, not_a_tensor
 from chainrule.nn._registry import Registry
@@ -52,6 +53,8 @@ class Module(Registry):
         raise NotImplementedError(f"Module: {type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if tracing.trace is not None:
+            tracing.trace.modules[id(self)] = self
         try:
             if self._forward_pre_hooks or self._forward_hooks:
                 return call_with_hooks(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chainrule import _core
+from chainrule._tracing import tracing
 from chainrule.autograd import enable_grad, wrap
 from chainrule.optim._fused import Fused
 from chainrule.tensor import Tensor
@@ -138,10 +140,8 @@ class Optimizer:
             raise RuntimeError(
                 f"{type(self).__name__}.step: no parameter has a gradient; call backward() on the loss first"
             )
-        if _core.recording():
-            from chainrule.capture import on_replay
-
-            on_replay(self._refresh)
+        if tracing.trace is not None:
+            tracing.trace.optimizers[id(self)] = self
         return loss
 
     def _rebuild(self, i: int, group: dict[str, Any]):
@@ -169,6 +169,25 @@ class Optimizer:
         for i, group in enumerate(self.param_groups):
             if (fused := self._fused[i]) is not None:
                 self._bring_settings(i, group, fused)
+
+    def _snapshot(self) -> list[tuple]:
+        """What a recorded step depends on: the packs, and the parameters of each group."""
+        return [
+            (fused, None if fused is None else fused.structure, list(group["params"]))
+            for fused, group in zip(self._fused, self.param_groups, strict=True)
+        ]
+
+    def _fits(self, snapshot: list[tuple]) -> bool:
+        """Whether a step recorded then is the step of now."""
+        if len(snapshot) != len(self.param_groups):
+            return False
+        for (before, structure, params), fused, group in zip(snapshot, self._fused, self.param_groups):
+            now = group["params"]
+            if fused is not before or len(now) != len(params) or not all(map(operator.is_, now, params)):
+                return False
+            if fused is not None and structure != self._structure(group):
+                return False
+        return True
 
     def _state_of(self, p: Tensor, name: str, scalar: bool = False) -> _core.Tensor:
         """A parameter's state under a name; zeros when it is new. A scalar is float64."""

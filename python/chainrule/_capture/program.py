@@ -1,0 +1,223 @@
+"""One recording of a captured function: for one signature, and while its guards hold."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from chainrule import _core
+from chainrule._capture.guards import Guards
+from chainrule._capture.tree import TENSOR, flatten_results, restore
+from chainrule._tracing import Trace, tracing
+from chainrule.autograd import Leaf, wrap
+
+
+class _Grad:
+    """What the recorded call found in a leaf's `.grad`, and what it left there."""
+
+    def __init__(self, leaf: Leaf, entry: _core.Tensor | None, used: bool, fresh: bool) -> None:
+        self.leaf, self.after = leaf, leaf.grad
+        self.found = entry is not None  # a gradient, at the beginning
+        self._entry = entry if used else None  # where the calls read it, or add to it
+        # Whatever was there had been cleared when the first gradient came, or was cleared at the end.
+        self.clears = self.found and not used and (fresh or leaf.grad is None)
+        self._buffer = leaf.buffer if leaf.buffer is not None and self.after is leaf.buffer.tensor else None
+        if self._buffer is not None:
+            self._buffer.holders += 1
+
+    def __del__(self) -> None:
+        if self._buffer is not None:
+            self._buffer.holders -= 1
+
+    def fits(self) -> bool:
+        return self.clears or (self.leaf.grad is not None) == self.found
+
+    def bring(self) -> None:
+        """The gradient of now comes to where the calls use it."""
+        if self._entry is not None and (grad := self.leaf.grad)._t is not self._entry:
+            _core.copy_(self._entry, grad._t)
+
+
+class Program:
+    """The recorded calls of one signature.
+
+    Attributes:
+        signature: the arguments it was recorded for, as text.
+        replays: how often it ran; `last_seconds`: how long the last replay took.
+    """
+
+    def __init__(self, signature: str) -> None:
+        self.signature = signature
+        self.replays = 0
+        self.last_seconds = 0.0
+        self._native = _core.Program()
+        self._inputs: list[_core.Tensor] = []
+        self._outputs: list[_core.Tensor] = []
+        self._structure: Any = TENSOR
+        self._guards: Guards | None = None
+        self._grads: list[_Grad] = []
+
+    @property
+    def calls(self) -> int:
+        """Recorded operations."""
+        return self._native.calls
+
+    @property
+    def buffers(self) -> int:
+        """Blocks of the program's own memory; `bytes` in all."""
+        return self._native.buffers
+
+    @property
+    def bytes(self) -> int:
+        return self._native.bytes
+
+    @property
+    def listing(self) -> str:
+        """The recorded operations, one a line, with dtypes and shapes."""
+        return "\n".join(self._native.lines())
+
+    def __repr__(self) -> str:
+        return (
+            f"Program({self.signature}: {self.calls} operations, {self.buffers} buffers, {self.bytes} bytes, "
+            f"{self.replays} replays, the last in {self.last_seconds * 1e6:.1f} µs)"
+        )
+
+    # ---- recording ----
+
+    def record(
+        self,
+        function: Callable[..., Any],
+        structure: Any,
+        inputs: list[_core.Tensor],
+        known: dict[Leaf, None],
+        traced: bool = False,
+    ) -> None:
+        """Runs the function and keeps what it did. `known`: leaves that earlier calls gave gradients to."""
+        held = [_core.clone(t) for t in inputs]
+        versions = [t.version for t in held]
+        # Native tensors: a gradient that a Tensor holds is never written (autograd.GradientBuffer).
+        entries = {leaf: None if leaf.grad is None else leaf.grad._t for leaf in known}
+        trace = Trace()
+        self._native.begin(traced)
+        tracing.trace = trace
+        try:
+            args, kwargs = restore(structure, iter([wrap(t) for t in held]))
+            result = function(*args, **kwargs)
+            outputs: list[_core.Tensor] = []
+            self._structure = flatten_results(result, outputs)
+            del result, args, kwargs
+        finally:
+            tracing.trace = None
+            self._native.end()
+        for i, (t, version) in enumerate(zip(held, versions, strict=True)):
+            if t.version != version:
+                raise RuntimeError(
+                    f"capture: {t.writer} writes into tensor {i} of the arguments; a program works on copies of its "
+                    "arguments, so the caller's tensor would stay as it was: clone() it and return the clone"
+                )
+        self._check_memory(outputs)
+        self._check_aliases(inputs)
+        self._inputs, self._outputs = held, outputs
+        self._guards = Guards(function, trace)
+        known.update(dict.fromkeys(trace.leaves))
+        for leaf in known:
+            entry, fresh = entries.get(leaf), trace.leaves.get(leaf)
+            used = entry is not None and self._native.touches(entry)
+            if used or fresh is not None or (entry is None) != (leaf.grad is None):
+                self._grads.append(_Grad(leaf, entry, used, bool(fresh)))
+
+    def _check_memory(self, outputs: list[_core.Tensor]) -> None:
+        """RuntimeError where something outside still holds the program's memory, which replays write again."""
+        if self._held(outputs) is not None:
+            gc.collect()  # cycles
+        if (writer := self._held(outputs)) is not None:
+            raise RuntimeError(
+                f"capture: the result of {writer} is still held after the call, but not only as a result: by a list, a "
+                "closure, a hook or an attribute, perhaps. Its memory is the program's and will be written again; "
+                "return the tensor and keep what the captured function gives"
+            )
+
+    def _held(self, outputs: list[_core.Tensor]) -> str | None:
+        """The op that wrote some memory which not only results hold."""
+        results = {id(t): t for t in outputs}
+        for begin, size, writer in self._native.in_use():
+            own = [t for t in results.values() if begin <= t.data_ptr < begin + max(size, 1)]
+            if not own or own[0].storage_users > len(own):
+                return writer
+            for t in own:
+                # Held by `outputs`, perhaps several times, by `results`, `own`, this name, and the call.
+                if sys.getrefcount(t) > sum(o is t for o in outputs) + 4:
+                    return writer
+        return None
+
+    # ---- replaying ----
+
+    def broken(self) -> str | None:
+        """Why this recording cannot serve the call; None when it can."""
+        for grad in self._grads:
+            if not grad.fits():
+                return f"a parameter's .grad was {'not ' if grad.found else ''}None while recording"
+        return self._guards.broken()
+
+    def _check_aliases(self, inputs: list[_core.Tensor]) -> None:
+        for i, t in enumerate(inputs):
+            if self._native.writes(t):
+                raise RuntimeError(
+                    f"capture: tensor {i} of the arguments shares memory with a parameter or another tensor that "
+                    "the call writes, which a program's copy of it would not show; pass a clone"
+                )
+
+    def _prepare(self, inputs: list[_core.Tensor]) -> None:
+        self._check_aliases(inputs)
+        for held, given in zip(self._inputs, inputs, strict=True):
+            _core.copy_(held, given)
+        self._guards.refresh()
+        for grad in self._grads:
+            grad.bring()
+
+    def replay(self, inputs: list[_core.Tensor], traced: bool = False) -> None:
+        self._prepare(inputs)
+        start = time.perf_counter()
+        self._native.replay(traced)
+        self.last_seconds = time.perf_counter() - start
+        self.replays += 1
+        for grad in self._grads:
+            grad.leaf.grad = grad.after
+
+    def check(self, function: Callable[..., Any], structure: Any, inputs: list[_core.Tensor], known) -> None:
+        """A replay beside the function itself, from the same state: RuntimeError where a bit differs.
+
+        The function is recorded once more for that, so that the first operation that differs has a name.
+        """
+        # Not the tensors themselves where they are the programs' own: a held gradient is never written.
+        grads = [(g, True if g.leaf.grad is g.after else g.leaf.grad) for g in self._grads]
+        before = self._native.state()
+        self.replay(inputs, traced=True)
+        after, trace, names = self._native.state(), self._native.trace, self._native.names()
+        self._native.restore(before)
+        for g, grad in grads:
+            g.leaf.grad = g.after if grad is True else grad
+        again = Program(self.signature)
+        again.record(function, structure, inputs, dict(known), traced=True)
+        other, other_names = again._native.trace, again._native.names()
+        for i, (a, b) in enumerate(zip(trace, other)):
+            if a != b or names[i] != other_names[i]:
+                line = self._native.lines()[i]
+                raise RuntimeError(
+                    f"capture: operation {i} of the program, {line}, gives other bits than the function does now"
+                    + (f", which runs {other_names[i]} there" if names[i] != other_names[i] else "")
+                    + ". Something that the function depends on has changed without being seen: a number or an "
+                    "array deeper than its own code names; make it an argument"
+                )
+        if len(trace) != len(other) or self._native.state() != after:
+            raise RuntimeError(
+                f"capture: the program has {len(trace)} operations, the function runs {len(other)} now; something "
+                "that it depends on has changed without being seen; make it an argument"
+            )
+
+    def results(self, copy: bool) -> Any:
+        tensors = (wrap(_core.clone(t) if copy else t) for t in self._outputs)
+        return next(tensors) if self._structure is TENSOR else restore(self._structure, tensors)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Generator', 'Node', 'OptimPack', 'Program', 'Tensor', 'abs', 'abs_grad', 'adaptive_avg_pool2d', 'adaptive_avg_pool2d_grad', 'adaptive_max_pool2d', 'add', 'all', 'allocator_stats', 'amax', 'amin', 'any', 'argmax', 'argmin', 'as_strided', 'avg_pool2d', 'avg_pool2d_grad', 'batch_norm_eval', 'batch_norm_grad', 'batch_norm_train', 'bce_loss', 'bce_loss_grad', 'bce_with_logits', 'bce_with_logits_grad', 'bce_with_logits_loss', 'bce_with_logits_loss_grad', 'bernoulli', 'bind_tensor_class', 'bool', 'cast', 'cat', 'clamp', 'clone', 'contiguous', 'conv2d', 'conv2d_bias_grad', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv_transpose2d', 'conv_transpose2d_input_grad', 'conv_transpose2d_weight_grad', 'copy_', 'copy_numpy', 'cross_entropy', 'cross_entropy_grad', 'cumsum', 'div', 'dropout', 'dropout_grad', 'dtype', 'empty', 'empty_cache', 'eq', 'erf', 'exclude_this_thread', 'exp', 'expand', 'expm1', 'fill_', 'flip', 'float32', 'float64', 'floor', 'floor_divide', 'from_dlpack', 'from_numpy', 'full', 'gather', 'ge', 'get_num_threads', 'grad_enabled', 'gt', 'index', 'index_put_', 'int64', 'isa', 'isfinite', 'isnan', 'l1_loss', 'l1_loss_grad', 'le', 'linear', 'log', 'log1p', 'log_softmax', 'log_softmax_grad', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'lt', 'matmul', 'max_along', 'max_pool2d', 'maximum', 'mean', 'min_along', 'min_pool2d', 'minimum', 'mixed', 'mse_loss', 'mse_loss_grad', 'mul', 'ne', 'neg', 'nll_loss', 'nll_loss_grad', 'nonzero', 'norm', 'normal_', 'overlaps', 'pad', 'permute', 'place', 'pool_indices', 'pool_select_grad', 'pool_stats', 'pow', 'prod', 'prod_grad', 'randint', 'randperm', 'reciprocal', 'record', 'recording', 'relu', 'relu_grad', 'remainder', 'reshape', 'round', 'rsqrt', 'scatter_', 'select', 'set_cache_limit', 'set_grad_enabled', 'set_num_threads', 'set_values', 'sigmoid', 'sigmoid_grad', 'sign', 'slice', 'softmax', 'softmax_grad', 'sort', 'sqrt', 'square', 'squeeze', 'std', 'sub', 'sum', 'sum_to', 'sum_to_like', 'tanh', 'tanh_grad', 'topk', 'transpose', 'uint8', 'uniform_', 'unique', 'unsqueeze', 'var', 'view', 'where', 'wrap', 'zeros_persistent']
+__all__: list[str] = ['Generator', 'Node', 'OptimPack', 'Program', 'ProgramState', 'Tensor', 'abs', 'abs_grad', 'adaptive_avg_pool2d', 'adaptive_avg_pool2d_grad', 'adaptive_max_pool2d', 'add', 'all', 'allocator_stats', 'amax', 'amin', 'any', 'argmax', 'argmin', 'as_strided', 'avg_pool2d', 'avg_pool2d_grad', 'batch_norm_eval', 'batch_norm_grad', 'batch_norm_train', 'bce_loss', 'bce_loss_grad', 'bce_with_logits', 'bce_with_logits_grad', 'bce_with_logits_loss', 'bce_with_logits_loss_grad', 'bernoulli', 'bind_tensor_class', 'bool', 'cast', 'cat', 'clamp', 'clone', 'contiguous', 'conv2d', 'conv2d_bias_grad', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv_transpose2d', 'conv_transpose2d_input_grad', 'conv_transpose2d_weight_grad', 'copy_', 'copy_numpy', 'cross_entropy', 'cross_entropy_grad', 'cumsum', 'div', 'dropout', 'dropout_grad', 'dtype', 'empty', 'empty_cache', 'eq', 'erf', 'exclude_this_thread', 'exp', 'expand', 'expm1', 'fill_', 'flip', 'float32', 'float64', 'floor', 'floor_divide', 'from_dlpack', 'from_numpy', 'full', 'gather', 'ge', 'get_num_threads', 'grad_enabled', 'gt', 'index', 'index_put_', 'int64', 'isa', 'isfinite', 'isnan', 'l1_loss', 'l1_loss_grad', 'le', 'linear', 'log', 'log1p', 'log_softmax', 'log_softmax_grad', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'lt', 'matmul', 'max_along', 'max_pool2d', 'maximum', 'mean', 'min_along', 'min_pool2d', 'minimum', 'mixed', 'move_out', 'mse_loss', 'mse_loss_grad', 'mul', 'ne', 'neg', 'nll_loss', 'nll_loss_grad', 'nonzero', 'norm', 'normal_', 'overlaps', 'pad', 'permute', 'place', 'pool_indices', 'pool_select_grad', 'pool_stats', 'pow', 'prod', 'prod_grad', 'randint', 'randperm', 'reciprocal', 'record', 'recording', 'relu', 'relu_grad', 'remainder', 'reshape', 'round', 'rsqrt', 'scatter_', 'select', 'set_cache_limit', 'set_grad_enabled', 'set_num_threads', 'set_values', 'sigmoid', 'sigmoid_grad', 'sign', 'signature', 'slice', 'softmax', 'softmax_grad', 'sort', 'sqrt', 'square', 'squeeze', 'std', 'sub', 'sum', 'sum_to', 'sum_to_like', 'tanh', 'tanh_grad', 'topk', 'transpose', 'uint8', 'uniform_', 'unique', 'unsqueeze', 'var', 'view', 'where', 'wrap', 'zeros_persistent']
 class dtype:
     """
     The type of a tensor's elements.
@@ -147,25 +147,54 @@ class OptimPack:
         ...
     def step(self, hyper: Tensor, grads: collections.abc.Sequence[Tensor], grad_scale: Tensor | None = None, found_inf: Tensor | None = None) -> None:
         ...
+class ProgramState:
+    """
+    What a replay changes outside of the program's memory.
+    """
+    __hash__: typing.ClassVar[None] = None
+    def __eq__(self, arg0: ProgramState) -> bool:
+        ...
 class Program:
     """
     The calls that one recording saw, replayed natively.
     """
     def __init__(self) -> None:
         ...
-    def begin(self) -> None:
+    def begin(self, traced: bool = False) -> None:
         ...
     def end(self) -> None:
         ...
+    def in_use(self) -> list[tuple[int, int, str]]:
+        ...
+    def lines(self) -> list[str]:
+        ...
     def names(self) -> list[str]:
         ...
-    def replay(self) -> None:
+    def replay(self, traced: bool = False) -> None:
+        ...
+    def restore(self, state: ProgramState) -> None:
+        ...
+    def state(self) -> ProgramState:
+        ...
+    def touches(self, tensor: Tensor) -> bool:
+        """
+        The same, or reads it.
+        """
+    def writes(self, tensor: Tensor) -> bool:
+        """
+        Whether a call writes this tensor's memory, outside of the program's own.
+        """
+    @property
+    def buffers(self) -> int:
         ...
     @property
     def bytes(self) -> int:
         ...
     @property
     def calls(self) -> int:
+        ...
+    @property
+    def trace(self) -> list[int]:
         ...
 class Generator:
     """
@@ -432,6 +461,10 @@ def mixed(a: typing.Any, b: typing.Any) -> typing.Any:
     """
     Each operand's (shape, dtype), or None when a result has those of both.
     """
+def move_out(tensor: Tensor, buffer: Tensor) -> bool:
+    """
+    While recording: the calls that wrote the tensor write the buffer instead. Whether that was possible.
+    """
 def mse_loss(x: Tensor, target: Tensor, reduction: typing.SupportsInt | typing.SupportsIndex) -> Tensor:
     ...
 def mse_loss_grad(g: Tensor, x: Tensor, target: Tensor, reduction: typing.SupportsInt | typing.SupportsIndex) -> Tensor:
@@ -524,6 +557,10 @@ def sigmoid_grad(g: Tensor, y: Tensor) -> Tensor:
     ...
 def sign(x: Tensor, out: Tensor | None = None) -> Tensor:
     ...
+def signature(tensors: collections.abc.Sequence[Tensor]) -> tuple:
+    """
+    Dtypes and shapes: what a recording depends on.
+    """
 def slice(x: Tensor, dim: typing.SupportsInt | typing.SupportsIndex, start: typing.SupportsInt | typing.SupportsIndex, stop: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex) -> Tensor:
     ...
 def softmax(x: Tensor, dim: typing.SupportsInt | typing.SupportsIndex) -> Tensor:

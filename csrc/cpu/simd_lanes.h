@@ -22,6 +22,7 @@ template <class T>
 
 template <class T>
 [[gnu::always_inline]] inline Vec<T> load_masked(const T* p, LaneMask<T> mask) {
+  if (mask.low == 0 && mask.high == kLanes<T>) return load(p);  // most loads of a row's first strip, too
   Vec<T> v{};
   for (std::int64_t i = mask.low; i < mask.high; ++i) v[i] = p[i];
   return v;

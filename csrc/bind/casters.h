@@ -90,6 +90,7 @@ void init_sort(py::module_& m);
 void init_random(py::module_& m);
 void init_optim(py::module_& m);
 void init_batchnorm(py::module_& m);
+void init_guard(py::module_& m);
 void init_program(py::module_& m);
 void init_autograd(py::module_& m);
 void init_node(py::module_& m);

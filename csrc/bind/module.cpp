@@ -101,6 +101,7 @@ PYBIND11_MODULE(_core, m) {
   init_random(m);
   init_optim(m);
   init_batchnorm(m);
+  init_guard(m);
   init_program(m);
   init_autograd(m);
   init_node(m);

@@ -4,6 +4,7 @@
 
 #include "bind/casters.h"
 #include "core/generator.h"
+#include "ops/elementwise.h"
 
 namespace chainrule::bind {
 
@@ -32,6 +33,18 @@ void init_program(py::module_& m) {
              }
              return found;
            })
+      .def(
+          "load",
+          [](const Program& p, const std::vector<TensorRef>& held, const std::vector<TensorRef>& given) {
+            for (size_t i = 0; i < given.size(); ++i) {
+              if (p.writes(*given[i])) return static_cast<int>(i);
+            }
+            for (size_t i = 0; i < given.size(); ++i) ops::copy_(held[i], given[i]);
+            return -1;
+          },
+          "held"_a, "given"_a,
+          "Copies arguments into the program's; the first that shares memory which the program writes, or "
+          "-1.")
       .def("touches", &Program::touches, "tensor"_a, "The same, or reads it.")
       .def("writes", &Program::writes, "tensor"_a,
            "Whether a call writes this tensor's memory, outside of the program's own.");

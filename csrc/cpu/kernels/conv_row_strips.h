@@ -3,7 +3,7 @@
 // of stride 1 or 2, strips of result columns as wide as a vector, and tables of source rows. Included by
 // kernels only.
 
-#include "cpu/kernels/conv_phases.h"
+#include "cpu/kernels/conv_planes.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {

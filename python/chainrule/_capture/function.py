@@ -15,6 +15,7 @@ from chainrule._tracing import Trace, tracing
 from chainrule.autograd import Leaf, wrap
 from chainrule.grad_mode import is_grad_enabled
 
+_NO_KWARGS = (dict,)
 _CHECKED = 3  # replays of each program that check=True compares
 
 
@@ -75,7 +76,11 @@ class Captured:
                 "there: it is the attribute `function`"
             )
         inputs: list[_core.Tensor] = []
-        structure = (tuple, flatten(args, inputs, "argument"), flatten(kwargs, inputs, "argument"))
+        structure = (
+            tuple,
+            flatten(args, inputs, "argument"),
+            flatten(kwargs, inputs, "argument") if kwargs else _NO_KWARGS,
+        )
         key = (structure, is_grad_enabled(), _core.signature(inputs))
         with self._lock:
             if self._inside:

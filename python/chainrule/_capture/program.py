@@ -163,23 +163,20 @@ class Program:
         return self._guards.broken()
 
     def _check_aliases(self, inputs: list[_core.Tensor]) -> None:
-        for i, t in enumerate(inputs):
-            if self._native.writes(t):
-                raise RuntimeError(
-                    f"capture: tensor {i} of the arguments shares memory with a parameter or another tensor that "
-                    "the call writes, which a program's copy of it would not show; pass a clone"
-                )
+        self._refuse_alias(next((i for i, t in enumerate(inputs) if self._native.writes(t)), -1))
 
-    def _prepare(self, inputs: list[_core.Tensor]) -> None:
-        self._check_aliases(inputs)
-        for held, given in zip(self._inputs, inputs, strict=True):
-            _core.copy_(held, given)
+    def _refuse_alias(self, index: int) -> None:
+        if index >= 0:
+            raise RuntimeError(
+                f"capture: tensor {index} of the arguments shares memory with a parameter or another tensor that the "
+                "call writes, which a program's copy of it would not show; pass a clone"
+            )
+
+    def replay(self, inputs: list[_core.Tensor], traced: bool = False) -> None:
+        self._refuse_alias(self._native.load(self._inputs, inputs))
         self._guards.refresh()
         for grad in self._grads:
             grad.bring()
-
-    def replay(self, inputs: list[_core.Tensor], traced: bool = False) -> None:
-        self._prepare(inputs)
         start = time.perf_counter()
         self._native.replay(traced)
         self.last_seconds = time.perf_counter() - start

@@ -20,7 +20,8 @@ def flatten(value: Any, tensors: list[_core.Tensor], what: str) -> Any:
     NumPy arrays count as tensors. Other leaves are part of the structure. TypeError, naming the place, for a
     leaf that does not hash.
     """
-    if isinstance(value, Tensor):
+    kind = type(value)
+    if kind is Tensor or isinstance(value, Tensor):
         if value._node is not None:
             raise ValueError(
                 f"capture: {what} requires grad: a program works on copies of its arguments, so the gradient would "
@@ -31,7 +32,6 @@ def flatten(value: Any, tensors: list[_core.Tensor], what: str) -> Any:
     if isinstance(value, np.ndarray):
         tensors.append(_core.copy_numpy(value))
         return TENSOR
-    kind = type(value)
     if kind is tuple or kind is list:
         return (kind, *[flatten(v, tensors, f"{what}[{i}]") for i, v in enumerate(value)])
     if kind is dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -170,10 +169,12 @@ class Optimizer:
             if (fused := self._fused[i]) is not None:
                 self._bring_settings(i, group, fused)
 
-    def _snapshot(self) -> list[tuple]:
-        """What a recorded step depends on: the packs, and the parameters of each group."""
+    def _snapshot(self, guards: _core.GuardList) -> list[tuple]:
+        """What a recorded step depends on: each group's pack and kind of step; its parameters go to `guards`."""
+        for group in self.param_groups:
+            guards.add_list(group["params"])
         return [
-            (fused, None if fused is None else fused.structure, list(group["params"]))
+            (fused, fused and fused.structure, group)
             for fused, group in zip(self._fused, self.param_groups, strict=True)
         ]
 
@@ -181,9 +182,8 @@ class Optimizer:
         """Whether a step recorded then is the step of now."""
         if len(snapshot) != len(self.param_groups):
             return False
-        for (before, structure, params), fused, group in zip(snapshot, self._fused, self.param_groups):
-            now = group["params"]
-            if fused is not before or len(now) != len(params) or not all(map(operator.is_, now, params)):
+        for (before, structure, group), fused, now in zip(snapshot, self._fused, self.param_groups):
+            if fused is not before or group is not now:
                 return False
             if fused is not None and structure != self._structure(group):
                 return False

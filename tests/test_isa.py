@@ -22,6 +22,7 @@ KINDS = {
     "test_random.py": 15,
     "test_accuracy.py": 30,
     "test_conv.py": 28,
+    "test_capture_table.py": 72,
     "test_subnormals.py": 70,
 }
 

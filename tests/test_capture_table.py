@@ -1,0 +1,182 @@
+"""Captured and eager training agree in every bit after 200 steps, for every layer, loss and optimizer there is.
+
+A layer, loss or optimizer without a row fails. test_isa.py runs this file on every instruction set.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn, optim
+from chainrule.nn import functional as F
+
+STEPS = 200
+
+
+class Listed(nn.Module):
+    """Children in a ModuleList and in a ModuleDict."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(6, 5), nn.Linear(5, 4)])
+        self.heads = nn.ModuleDict({"up": nn.Linear(4, 3), "down": nn.Linear(4, 3)})
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = F.relu(layer(x))
+        return self.heads["up"](x) - self.heads["down"](x)
+
+
+LAYERS = {  # what is made, and the shape that goes in
+    "AvgPool2d": (lambda: nn.AvgPool2d(3, 2, 1), (3, 2, 7, 8)),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(5), (4, 5)),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(3), (2, 3, 4, 5)),
+    "Conv2d": (lambda: nn.Conv2d(2, 5, 3, padding=1), (3, 2, 6, 7)),
+    "ConvTranspose2d": (lambda: nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1), (2, 3, 4, 5)),
+    "Dropout": (lambda: nn.Dropout(0.3), (4, 19)),
+    "Flatten": (lambda: nn.Flatten(), (2, 3, 4)),
+    "Identity": (lambda: nn.Identity(), (2, 3)),
+    "Linear": (lambda: nn.Linear(7, 5), (4, 7)),
+    "LogSoftmax": (lambda: nn.LogSoftmax(1), (3, 9)),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2), (2, 3, 6, 7)),
+    "MinPool2d": (lambda: nn.MinPool2d(2), (2, 3, 6, 7)),
+    "ModuleDict": (Listed, (3, 6)),
+    "ModuleList": (Listed, (3, 6)),
+    "ReLU": (lambda: nn.ReLU(), (3, 11)),
+    "Sequential": (lambda: nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 2)), (5, 4)),
+    "Sigmoid": (lambda: nn.Sigmoid(), (3, 11)),
+    "Softmax": (lambda: nn.Softmax(1), (3, 9)),
+    "Tanh": (lambda: nn.Tanh(), (3, 11)),
+    "Unflatten": (lambda: nn.Unflatten(1, (2, 3)), (2, 6)),
+}
+NO_LAYERS = {"Module": "the base class", "Parameter": "a tensor"}
+
+
+def labels(rng, shape):
+    return rng.integers(0, shape[1], shape[0])
+
+
+def probabilities(rng, shape):
+    return rng.random(shape, dtype=np.float32)
+
+
+LOSSES = {  # what is made, what prepares the prediction, and the target
+    "BCELoss": (nn.BCELoss, F.sigmoid, probabilities),
+    "BCEWithLogitsLoss": (nn.BCEWithLogitsLoss, None, probabilities),
+    "CrossEntropyLoss": (lambda: nn.CrossEntropyLoss(label_smoothing=0.1), None, labels),
+    "L1Loss": (nn.L1Loss, None, probabilities),
+    "MSELoss": (nn.MSELoss, None, probabilities),
+    "NLLLoss": (nn.NLLLoss, lambda x: F.log_softmax(x, dim=1), labels),
+}
+OPTIMIZERS = {
+    "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+            {"momentum": 0.8, "dampening": 0.1, "maximize": True}],
+    "Adam": [{}, {"amsgrad": True, "weight_decay": 0.01}, {"maximize": True, "betas": (0.8, 0.95)}],
+    "AdamW": [{}, {"amsgrad": True, "weight_decay": 0.1}],
+}  # fmt: skip
+
+
+class Scaled(nn.Module):
+    """A layer behind something to train."""
+
+    def __init__(self, make, shape):
+        super().__init__()
+        self.scale = nn.Parameter(cr.ones(shape[1:]))
+        self.layer = make()
+
+    def forward(self, x):
+        return self.layer(x * self.scale)
+
+
+def states(captured, make, shape, loss, target, make_optimizer):
+    """Losses, and weights, buffers and optimizer state at the end. The learning rate follows a schedule."""
+    cr.manual_seed(5)
+    model = Scaled(make, shape)
+    optimizer = make_optimizer(model.parameters())
+
+    def step(x, t):
+        optimizer.zero_grad()
+        value = loss(model(x), t)
+        value.backward()
+        optimizer.step()
+        return value
+
+    run = cr.capture(step) if captured else step
+    rng, losses = np.random.default_rng(6), []
+    for i in range(STEPS):
+        optimizer.param_groups[0]["lr"] = 1e-3 / (1 + i // 20)
+        x = rng.standard_normal(shape, dtype=np.float32)
+        losses.append(run(cr.from_numpy(x), target(rng)).item())
+    if captured:
+        assert [p.replays for p in run.programs] == [STEPS - 2]
+    tensors = [*model.parameters(), *model.buffers()]
+    tensors += [
+        v for p in model.parameters() for v in optimizer.state[p].values() if isinstance(v, cr.Tensor)
+    ]
+    return losses, [t.detach().numpy().tobytes() for t in tensors]
+
+
+def assert_bits(*arguments):
+    expected, actual = states(False, *arguments), states(True, *arguments)
+    assert actual[0] == expected[0]
+    assert actual[1] == expected[1]
+
+
+def adam(parameters):
+    return optim.Adam(parameters, lr=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name, count, threads):
+    threads(count)
+    make, shape = LAYERS[name]
+    with cr.no_grad():
+        out = make()(cr.ones(shape)).shape
+    assert_bits(
+        make, shape, F.mse_loss, lambda rng: cr.from_numpy(rng.standard_normal(out, dtype=np.float32)), adam
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name, count, threads):
+    threads(count)
+    make_loss, prepare, target = LOSSES[name]
+    criterion = make_loss()
+
+    def loss(x, t):
+        return criterion(x if prepare is None else prepare(x), t)
+
+    assert_bits(lambda: nn.Linear(6, 4), (9, 6), loss, lambda rng: cr.from_numpy(target(rng, (9, 4))), adam)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "settings"), [(name, s) for name, rows in OPTIMIZERS.items() for s in rows], ids=str
+)
+def test_optimizers(name, settings, count, threads):
+    threads(count)
+    assert_bits(
+        lambda: nn.Sequential(nn.Linear(30, 64), nn.ReLU(), nn.Linear(64, 1)),
+        (12, 30),
+        F.binary_cross_entropy_with_logits,
+        lambda rng: cr.from_numpy(rng.random((12, 1), dtype=np.float32)),
+        lambda parameters: getattr(optim, name)(parameters, lr=1e-3, **settings),
+    )
+
+
+def public_classes(module):
+    return {
+        name for name, value in vars(module).items() if inspect.isclass(value) and not name.startswith("_")
+    }
+
+
+def test_every_layer_and_loss_has_a_row():
+    assert public_classes(nn) == {*LAYERS, *LOSSES, *NO_LAYERS}
+
+
+def test_every_optimizer_has_a_row():
+    assert public_classes(optim) - {"Optimizer", "NoReturn"} == set(OPTIMIZERS)

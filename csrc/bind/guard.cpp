@@ -17,7 +17,7 @@ struct Check {
   py::object holder, key, value;
   Py_ssize_t count = 0;
 
-  bool holds(PyObject* t_name, PyObject* node_name) const {
+  bool holds() const {
     switch (kind) {
       case item:
         return PyDict_GetItemWithError(holder.ptr(), key.ptr()) == value.ptr();
@@ -30,15 +30,10 @@ struct Check {
         }
         return true;
       case tensor:
-        return is(t_name, key) && is(node_name, value);
+        return slot(holder.ptr(), tensor_slots.native) == key.ptr() &&
+               slot(holder.ptr(), tensor_slots.node) == value.ptr();
     }
     return false;
-  }
-
-  bool is(PyObject* name, const py::object& expected) const {
-    const py::object found = py::reinterpret_steal<py::object>(PyObject_GetAttr(holder.ptr(), name));
-    if (!found) throw py::error_already_set();
-    return found.is(expected);
   }
 };
 
@@ -63,7 +58,7 @@ class GuardList {
   // The first check from `begin` on that does not hold; -1 when all do.
   Py_ssize_t first_broken(size_t begin) const {
     for (size_t i = begin; i < checks_.size(); ++i) {
-      if (!checks_[i].holds(t_.ptr(), node_.ptr())) return static_cast<Py_ssize_t>(i);
+      if (!checks_[i].holds()) return static_cast<Py_ssize_t>(i);
     }
     return -1;
   }
@@ -79,7 +74,6 @@ class GuardList {
 
  private:
   std::vector<Check> checks_;
-  py::str t_{"_t"}, node_{"_node"};
 };
 
 }  // namespace

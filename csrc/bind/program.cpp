@@ -8,6 +8,34 @@
 
 namespace chainrule::bind {
 
+namespace {
+
+py::tuple signature_of(const std::vector<TensorRef>& tensors) {
+  py::tuple all(tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    all[i] = py::make_tuple(tensors[i]->dtype(), tensors[i]->shape());
+  }
+  return all;
+}
+
+py::object plain_tensors(const py::tuple& arguments) {
+  const size_t n = arguments.size();
+  py::list natives(n);
+  py::tuple signature(n);
+  for (size_t i = 0; i < n; ++i) {
+    PyObject* const argument = PyTuple_GET_ITEM(arguments.ptr(), static_cast<Py_ssize_t>(i));
+    if (Py_TYPE(argument) != tensor_slots.type || slot(argument, tensor_slots.node) != Py_None)
+      return py::none();
+    const Tensor* const tensor = tensor_in(argument);
+    if (tensor == nullptr) return py::none();
+    natives[i] = py::reinterpret_borrow<py::object>(slot(argument, tensor_slots.native));
+    signature[i] = py::make_tuple(tensor->dtype(), tensor->shape());
+  }
+  return py::make_tuple(natives, signature);
+}
+
+}  // namespace
+
 void init_program(py::module_& m) {
   using namespace pybind11::literals;
   py::class_<Program::State>(m, "ProgramState", "What a replay changes outside of the program's memory.")
@@ -48,14 +76,11 @@ void init_program(py::module_& m) {
       .def("touches", &Program::touches, "tensor"_a, "The same, or reads it.")
       .def("writes", &Program::writes, "tensor"_a,
            "Whether a call writes this tensor's memory, outside of the program's own.");
-  m.def(
-      "signature",
-      [](const std::vector<TensorRef>& tensors) {
-        py::list all;
-        for (const TensorRef& t : tensors) all.append(py::make_tuple(t->dtype(), t->shape()));
-        return py::tuple(all);
-      },
-      "tensors"_a, "Dtypes and shapes: what a recording depends on.");
+  m.def("signature", signature_of, "tensors"_a, "Dtypes and shapes: what a recording depends on.");
+  m.def("plain_tensors", plain_tensors, "arguments"_a,
+        "The native tensors of Tensors without history, and their signature; None where an argument is "
+        "something "
+        "else.");
   m.def(
       "move_out",
       [](const TensorRef& tensor, const TensorRef& buffer) {

@@ -10,7 +10,7 @@ from typing import Any
 
 from chainrule import _core
 from chainrule._capture.program import Program
-from chainrule._capture.tree import flatten, flatten_results, restore
+from chainrule._capture.tree import TENSOR, flatten, flatten_results, restore
 from chainrule._tracing import Trace, tracing
 from chainrule.autograd import Leaf, wrap
 from chainrule.grad_mode import is_grad_enabled
@@ -75,13 +75,15 @@ class Captured:
                 "capture: a captured function was called while another one is recorded; call the plain function "
                 "there: it is the attribute `function`"
             )
-        inputs: list[_core.Tensor] = []
-        structure = (
-            tuple,
-            flatten(args, inputs, "argument"),
-            flatten(kwargs, inputs, "argument") if kwargs else _NO_KWARGS,
-        )
-        key = (structure, is_grad_enabled(), _core.signature(inputs))
+        plain = None if kwargs else _core.plain_tensors(args)
+        if plain is not None:
+            inputs, signature = plain
+            structure = (tuple, (tuple, *(TENSOR,) * len(args)), _NO_KWARGS)
+        else:
+            inputs = []
+            structure = (tuple, flatten(args, inputs, "argument"), flatten(kwargs, inputs, "argument"))
+            signature = _core.signature(inputs)
+        key = (structure, is_grad_enabled(), signature)
         with self._lock:
             if self._inside:
                 raise RuntimeError("capture: the captured function calls itself")

@@ -216,5 +216,7 @@ class Program:
             )
 
     def results(self, copy: bool) -> Any:
+        if self._structure is TENSOR:
+            return wrap(_core.clone(self._outputs[0]) if copy else self._outputs[0])
         tensors = (wrap(_core.clone(t) if copy else t) for t in self._outputs)
-        return next(tensors) if self._structure is TENSOR else restore(self._structure, tensors)
+        return restore(self._structure, tensors)

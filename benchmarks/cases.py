@@ -51,16 +51,16 @@ class Case:
         """Bytes that must be read, written, and (where there is a third number) updated in place."""
         return FAMILIES[self.family].traffic(self)
 
-    def inputs(self) -> dict[str, np.ndarray]:
-        return FAMILIES[self.family].inputs(self, np.random.default_rng(0))
+    def inputs(self, seed: int = 0) -> dict[str, np.ndarray]:
+        return FAMILIES[self.family].inputs(self, np.random.default_rng(seed))
 
     def to_json(self) -> dict:
         return asdict(self)
 
 
 def load(families: list[str] | None = None, threads: int = 2) -> list[Case]:
-    """The cases of some families, or of all, group by group in the files' order."""
-    names = families or sorted(path.stem for path in SHAPES.glob("*.txt"))
+    """The cases of some families, or of all but the captured steps, group by group in the files' order."""
+    names = families or sorted(path.stem for path in SHAPES.glob("*.txt") if path.stem != "capture")
     groups: dict[str, list[Case]] = {}
     for name in names:
         for case in _cases_of(name, threads):
@@ -278,7 +278,10 @@ class Net:
         if case.args["net"] != "mlp":
             return {"x": rng.random((n, 1, 28, 28), dtype=np.float32), "t": rng.integers(0, 10, n)}
         sizes = [int(s) for s in case.args["sizes"].split(",")]
-        return {"x": _normal(rng, n, sizes[0]), "t": rng.integers(0, sizes[-1], n)}
+        x = _normal(rng, n, sizes[0])
+        if sizes[-1] == 1:  # two classes
+            return {"x": x, "t": rng.integers(0, 2, (n, 1)).astype(np.float32)}
+        return {"x": x, "t": rng.integers(0, sizes[-1], n)}
 
     @staticmethod
     def flops(case):
@@ -299,4 +302,5 @@ FAMILIES: dict[str, Any] = {
     "elementwise": Elementwise,
     "optim": Optim,
     "nets": Net,
+    "capture": Net,
 }

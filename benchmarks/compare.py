@@ -3,6 +3,7 @@
     python benchmarks/compare.py                          # everything: half an hour on two cores
     python benchmarks/compare.py --only conv matmul       # families (files of shapes/)
     python benchmarks/compare.py --group "conv 1x1"       # groups
+    python benchmarks/compare.py --only capture           # captured steps, not part of everything
     python benchmarks/compare.py --isa v3                 # chainrule and the peers capped to AVX2
 
 Each library runs in a process of its own, stopped while another one is measured, so that idle threads spin
@@ -36,6 +37,8 @@ from cases import ONE_LAYOUT, Case, load
 
 HERE = Path(__file__).parent
 PEERS = ("numpy", "torch", "jax")
+STEP_PEERS = ("torch", "torch.compile", "jax", "sklearn")  # of captured steps
+ALL_PEERS = tuple(dict.fromkeys(PEERS + STEP_PEERS))
 SAMPLE_SECONDS = 0.004  # a sample is repeated calls of at least this long
 TOLERANCE = 2e-4  # relative to the largest value: float32 sums in another order
 CAPS = {  # how peers are told to stay below AVX-512
@@ -129,7 +132,7 @@ def prepare(worker: Worker, case: Case) -> Prepared | None:
 
 def check(case: Case, ours: Prepared, peer: Prepared) -> None:
     a, b = ours.values, peer.values
-    if case.family in ("nets", "optim"):
+    if case.family in ("nets", "optim", "capture"):
         return
     if a.shape != b.shape or np.abs(a - b).max(initial=0) > TOLERANCE * np.abs(b).max(initial=1e-30):
         raise SystemExit(f"{case.group} {case.label}: our result is not that of {peer.worker.name}")
@@ -233,7 +236,10 @@ def summarise(rows: list[dict]) -> list[dict]:
         fractions = [r["of_limit"] for r in members if r["of_limit"]]
         if fractions:
             summary["limit"] = geometric_mean(fractions)
-        for peer in PEERS:
+        for r in members:
+            if group.startswith("capture"):
+                r["peers"]["best"] = min(r["peers"].values(), key=lambda p: p["ratio"])
+        for peer in (*ALL_PEERS, "best"):
             found = [(r["peers"][peer], r["case"]) for r in members if peer in r["peers"]]
             if found:
                 worst = min(found, key=lambda f: f[0]["ratio"])
@@ -259,12 +265,13 @@ def verdict(summary: dict) -> str:
 
 
 def print_summary(summaries: list[dict]) -> None:
-    print(
-        f"\n{'geometric means':<26}{'limit':>7}{'numpy':>9}{'torch':>9}{'jax':>9}  worst against a peer; target"
-    )
+    peers = [p for p in ALL_PEERS if any(p in s["peers"] for s in summaries)]
+    heads = "".join(f"{p:>{max(9, len(p) + 1)}}" for p in peers)
+    print(f"\n{'geometric means':<26}{'limit':>7}{heads}  worst against a peer; target")
     for s in summaries:
         limit = f"{s['limit']:.0%}" if s["limit"] else ""
-        ratios = "".join(f"{s['peers'][p]['ratio']:>8.2f}×" if p in s["peers"] else " " * 9 for p in PEERS)
+        cells = [(f"{s['peers'][p]['ratio']:.2f}×" if p in s["peers"] else "", p) for p in peers]
+        ratios = "".join(f"{cell:>{max(9, len(p) + 1)}}" for cell, p in cells)
         worst = min(s["peers"].items(), key=lambda item: item[1]["worst"], default=None)
         worst_text = f"{worst[1]['worst']:.2f}× {worst[0]} ({worst[1]['worst_case']})" if worst else ""
         print(f"{s['group']:<26}{limit:>7}{ratios}  {worst_text}; {verdict(s)}")
@@ -282,13 +289,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="*", help="families: names of files in shapes/")
     parser.add_argument("--group", nargs="*", help="groups: headings in those files")
-    parser.add_argument("--peers", nargs="*", default=list(PEERS))
+    parser.add_argument("--peers", nargs="*", help="default: all that have such cases")
     parser.add_argument("--isa", default="", help="cap chainrule and the peers: v3 or v2")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--samples", type=int, default=3, help="in each round, for each library")
     parser.add_argument("--json", default="")
     options = parser.parse_args()
+    if options.peers is None:
+        options.peers = STEP_PEERS if options.only == ["capture"] else PEERS
     cases = [c for c in load(options.only, options.threads) if not options.group or c.group in options.group]
 
     workers = [Worker(name, options.isa) for name in ("chainrule", *options.peers)]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import steps
 
 from cases import Case
 
@@ -170,6 +171,42 @@ class TorchLike:
 
         return step
 
+    def capture(self, case, arrays):
+        wrap = self.lib.capture if self.name == "chainrule" else lambda step: step
+        return steps.torch_like(self.lib, case, wrap)
+
+
+class TorchCompiled(TorchLike):
+    """torch.compile of whole steps, in the mode that is made for small ones; nothing else."""
+
+    def build(self, case: Case, layout: str = "nchw") -> Run | None:
+        if case.family != "capture" or case.group == "capture random" or layout != "nchw":
+            return None  # compiling takes half a minute each
+        self.lib._dynamo.reset()
+        return steps.torch_like(self.lib, case, lambda step: self.lib.compile(step, mode="reduce-overhead"))
+
+
+class Sklearn:
+    """MLPClassifier, one partial_fit a step."""
+
+    def __init__(self, name: str) -> None:
+        import sklearn
+        import threadpoolctl
+
+        self.pools, self.module = threadpoolctl.ThreadpoolController(), sklearn
+
+    def version(self) -> str:
+        return f"scikit-learn {self.module.__version__}"
+
+    def set_threads(self, n: int) -> None:
+        self.pools.limit(limits=n)
+
+    def arrays(self, result) -> list[np.ndarray]:
+        return []
+
+    def build(self, case: Case, layout: str = "nchw") -> Run | None:
+        return steps.sklearn_step(case) if case.family == "capture" else None
+
 
 class NumPy:
     """What NumPy has: products and elementwise functions; softmax as its users write it."""
@@ -236,6 +273,8 @@ class Jax:
         return [np.asarray(result)]
 
     def build(self, case: Case, layout: str = "nchw") -> Run | None:
+        if case.family == "capture" and case.threads > 1:
+            return steps.jax_step(self.jax, case)
         found = self.function(case)
         if found is None or case.direction != "forward" or case.threads == 1:
             return None  # its number of threads is the process's
@@ -270,5 +309,6 @@ class Jax:
 
 
 def make(name: str):
-    """chainrule, torch, numpy or jax."""
-    return {"chainrule": TorchLike, "torch": TorchLike, "numpy": NumPy, "jax": Jax}[name](name)
+    """chainrule, torch, torch.compile, numpy, jax or sklearn."""
+    classes = {"torch.compile": TorchCompiled, "numpy": NumPy, "jax": Jax, "sklearn": Sklearn}
+    return classes.get(name, TorchLike)(name)

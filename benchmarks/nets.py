@@ -43,6 +43,9 @@ def _mlp(lib, args):
     layers: list[Any] = []
     for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]
+    if sizes[-1] == 1:
+        bce = lib.nn.functional.binary_cross_entropy_with_logits
+        return nn.Sequential(*layers[:-1]), lambda net, x, t: bce(net(x), t)
     return nn.Sequential(*layers[:-1]), _cross_entropy(lib)
 
 

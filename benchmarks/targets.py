@@ -32,4 +32,12 @@ TARGETS: dict[str, dict[str, float]] = {
     "step mlp 256": {"torch": 1.8},
     "step autoencoder": {"torch": 4.0},
     "step random": {"torch": 2.1},
+    "capture perceptron": {"torch": 15.0, "best": 3.0},
+    "capture small 12": {"torch": 10.0, "best": 3.0},
+    "capture small 256": {"torch": 8.0, "best": 1.5},
+    "capture mlp 32": {"torch": 3.0, "best": 1.6},
+    "capture mlp 256": {"torch": 2.0, "best": 1.2},
+    "capture cnn": {"torch": 4.0, "best": 2.5},
+    "capture autoencoder": {"torch": 5.0, "best": 3.0},
+    "capture predict": {"torch": 10.0, "best": 1.5},
 }

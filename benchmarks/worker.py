@@ -61,7 +61,7 @@ def main(name: str) -> None:
             answer = {}
             if run is not None:
                 result = run()
-                values = values_of(library.arrays(result)) if case.family != "nets" else []
+                values = values_of(library.arrays(result)) if case.family not in ("nets", "capture") else []
                 answer = {"once": time_once(run), "values": values}
         else:
             answer = {"times": [measure(run, request["inner"]) for _ in range(request["samples"])]}

@@ -25,7 +25,13 @@ def fault(name, file, old, new, select, *more, tests="tests/test_ops.py"):
 
 
 OPS = "python/chainrule/ops/"
+FOOTGUNS = "tests/test_capture_footguns.py"
 PYTHON = [
+    fault("capture: guards of modules", "python/chainrule/_capture/guards.py",
+          "            self._add_module(module)", "            pass", "train_and_eval", tests=FOOTGUNS),
+    fault("capture: gradients found at the beginning", "python/chainrule/_capture/program.py",
+          "return self.clears or (self.leaf.grad is not None) == self.found", "return True", "accumulate",
+          tests=FOOTGUNS),
     fault("elementwise: sign of a gradient", OPS + "elementwise.py",
           "_undo(_core.neg(g), node.params, 1)", "_undo(g, node.params, 1)", "gradient and sub-"),
     fault("elementwise: ties of maximum", OPS + "elementwise.py",
@@ -69,6 +75,12 @@ NATIVE = [
     fault("conv: split by the number of threads", CONV_PLANES,
           '#include "core/error.h"', '#include "core/error.h"\n#include "core/pool.h"',
           "any_number_of_threads and conv2d", "static_cast<double>(kMaxConvTasks)", "1.0 + num_threads()"),
+    fault("conv: the left edge of rows", KERNELS + "conv_row_strips.h",
+          "|| at < 0 || at + 2", "|| at + 2", "forward and conv2d-rows"),
+    fault("conv: pairs of gradient rows", KERNELS + "conv_rows_grad.h",
+          "row + 2 <= end", "row + 2 < end", "gradient and conv2d-rows"),
+    fault("conv: the second block of dot products", KERNELS + "gemm_dot.h",
+          "columns, k0 > 0)", "columns, false)", "forward and linear-large-dots-few"),
     fault("conv: blocks of positions", KERNELS + "conv_grad_packed.h",
           "b.add = !set || begin > 0;", "b.add = !set;", "error", tests="tests/test_conv.py"),
     fault("conv: Winograd's kernel turned round", KERNELS + "conv_winograd.cpp",
@@ -76,6 +88,10 @@ NATIVE = [
           "error", tests="tests/test_conv.py"),
     fault("conv: Winograd's tiles with NaN", KERNELS + "conv_winograd.cpp",
           "return !simd::any(check != check);", "return true;", "not_finite", tests="tests/test_conv.py"),
+    fault("conv_transpose: where whole vectors begin", KERNELS + "conv_col2im_rows.h",
+          "high = Shift(w, w.kernel - 1)", "high = Shift(w, 0)", "forward and col2im"),
+    fault("conv_transpose: source rows of a band", KERNELS + "conv_col2im.cpp",
+          "- (h.kernel - 1) * h.dilation", "- (h.kernel - 1)", "forward and col2im"),
     fault("conv_transpose: phase", CONV_PLANES,
           ".out_origin = stride * first - padding", ".out_origin = stride * first - padding + (stride > 1)",
           "forward and conv_transpose2d"),

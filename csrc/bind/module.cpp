@@ -72,6 +72,7 @@ void init_runtime(py::module_& m) {
                     "cached_bytes"_a = s.cached_bytes, "system_allocations"_a = s.system_allocations,
                     "system_frees"_a = s.system_frees, "requests"_a = s.requests);
   });
+  m.def("reset_peak_bytes", &reset_peak_bytes);
   m.def("empty_cache", &empty_cache);
   m.def("set_cache_limit", &set_cache_limit, "bytes"_a);
 }

@@ -45,6 +45,9 @@ void init_program(py::module_& m) {
       .def("begin", &Program::begin, "traced"_a = false)
       .def("end", &Program::end)
       .def("replay", &Program::replay, "traced"_a = false, py::call_guard<py::gil_scoped_release>())
+      .def(
+          "plan_memory", [](Program& p, const std::vector<TensorRef>& results) { p.plan_memory(results); },
+          "results"_a)
       .def_property_readonly("trace", &Program::trace)
       .def("state", &Program::state)
       .def("restore", &Program::restore, "state"_a)

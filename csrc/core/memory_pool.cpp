@@ -1,5 +1,6 @@
 #include "core/memory_pool.h"
 
+#include <cstdint>
 #include <mutex>
 
 #include "core/allocator.h"
@@ -38,12 +39,14 @@ void* MemoryPool::take(size_t bytes) {
     void* data = found->second;
     const size_t found_bytes = found->first;
     free_.erase(found);
-    uses_.at(data) = {found_bytes, clock_, false};
+    uses_.at(data) = {found_bytes, log_.size(), false};
+    log_.push_back({static_cast<char*>(data), bytes, clock_, SIZE_MAX});
     return data;
   }
   void* data = allocate(bytes);
   blocks_.push_back({data, bytes});
-  uses_[data] = {bytes, clock_, false};
+  uses_[data] = {bytes, log_.size(), false};
+  log_.push_back({static_cast<char*>(data), bytes, clock_, SIZE_MAX});
   total_ += bytes;
   return data;
 }
@@ -52,7 +55,30 @@ void MemoryPool::give_back(void* data) {
   const std::lock_guard guard(lock);
   Use& use = uses_.at(data);
   use.free = true;
+  if (use.entry < log_.size()) log_[use.entry].end = clock_;
   free_.emplace(use.bytes, data);
+}
+
+void MemoryPool::mark_unused(void* data) {
+  const std::lock_guard guard(lock);
+  log_[uses_.at(data).entry].bytes = 0;
+}
+
+char* MemoryPool::replace_blocks(size_t bytes) {
+  const std::lock_guard guard(lock);
+  void* const data = allocate(bytes);
+  for (const Block& block : blocks_) deallocate(block.data, block.bytes);
+  blocks_.assign(1, {data, bytes});
+  total_ = bytes;
+  uses_.clear();
+  free_.clear();
+  log_.clear();
+  return static_cast<char*>(data);
+}
+
+void MemoryPool::add_moved(void* data, size_t bytes) {
+  const std::lock_guard guard(lock);
+  uses_[data] = {bytes, SIZE_MAX, false};
 }
 
 std::vector<std::pair<void*, size_t>> MemoryPool::in_use() const {
@@ -66,7 +92,7 @@ std::vector<std::pair<void*, size_t>> MemoryPool::in_use() const {
 
 size_t MemoryPool::taken_at(void* data) const {
   const std::lock_guard guard(lock);
-  return uses_.at(data).taken_at;
+  return log_[uses_.at(data).entry].begin;
 }
 
 }  // namespace chainrule

@@ -52,6 +52,10 @@ class Program : public RefCounted<Program> {
   bool writes(const Tensor& tensor) const;
   bool touches(const Tensor& tensor) const;  // reads or writes
 
+  // After recording, when only `results` still hold the program's memory: lays it out anew, all blocks in
+  // one, so that it takes about what is alive at the same time.
+  void plan_memory(std::span<const TensorRef> results);
+
   // Runs every recorded call in order; throws what the first failing one reports.
   void replay(bool traced = false);
   // Of the last traced run, a hash for each call.

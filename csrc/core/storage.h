@@ -29,6 +29,10 @@ class Storage : public RefCounted<Storage>, public Pooled<Storage> {
   bool in_pool() const { return static_cast<bool>(pool_); }
   bool in_pool(const MemoryPool& pool) const { return pool_.get() == &pool; }
 
+  // Memory of the same pool elsewhere, which holds the same bytes: a recorded program's results, after its
+  // memory has been planned.
+  void move_to(void* data) { data_ = data; }
+
   // Every mutating op counts up and leaves its name, so that backward can say what changed a saved tensor.
   uint64_t version() const { return version_.load(std::memory_order_relaxed); }
   const char* writer() const { return writer_.load(std::memory_order_relaxed); }

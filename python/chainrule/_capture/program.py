@@ -120,6 +120,7 @@ class Program:
                 )
         self._check_memory(outputs)
         self._check_aliases(inputs)
+        self._native.plan_memory(outputs)
         self._inputs, self._outputs = held, outputs
         self._guards = Guards(function, trace)
         known.update(dict.fromkeys(trace.leaves))

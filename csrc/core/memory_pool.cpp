@@ -53,7 +53,9 @@ void* MemoryPool::take(size_t bytes) {
 
 void MemoryPool::give_back(void* data) {
   const std::lock_guard guard(lock);
-  Use& use = uses_.at(data);
+  const auto found = uses_.find(data);
+  if (found == uses_.end()) return;  // a block of before replace_blocks
+  Use& use = found->second;
   use.free = true;
   if (use.entry < log_.size()) log_[use.entry].end = clock_;
   free_.emplace(use.bytes, data);

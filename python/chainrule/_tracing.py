@@ -13,8 +13,9 @@ class Trace:
     def __init__(self) -> None:
         self.modules: dict[int, Any] = {}
         self.optimizers: dict[int, Any] = {}
-        # Leaves that got gradients, in order, and whether their `.grad` was None when they got the first.
-        self.leaves: dict[Any, bool] = {}
+        # Leaves whose gradient was read, cleared or added to: what their `.grad` held before (the native tensor),
+        # and whether it was cleared or replaced first, whatever it was.
+        self.leaves: dict[Any, tuple[Any, bool]] = {}
 
 
 class _Tracing(threading.local):
@@ -22,3 +23,10 @@ class _Tracing(threading.local):
 
 
 tracing = _Tracing()
+
+
+def touch(leaf: Any, clears: bool = False) -> None:
+    """To be called before a leaf's `.grad` is read or changed."""
+    trace = tracing.trace
+    if trace is not None and leaf is not None and leaf not in trace.leaves:
+        trace.leaves[leaf] = (None if leaf.grad is None else leaf.grad._t, clears)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import _core
 from chainrule._absent import absent as _absent_error
-from chainrule._tracing import tracing
+from chainrule._tracing import touch
 from chainrule.grad_mode import enable_grad as enable_grad  # PyTorch has the modes here too
 from chainrule.grad_mode import is_grad_enabled as is_grad_enabled
 from chainrule.grad_mode import no_grad as no_grad
@@ -217,11 +217,9 @@ _SOLE_OWNER = _references_of_a_local()
 
 
 def _deliver(leaves: dict[Leaf, Any]) -> None:
-    if tracing.trace is not None:
-        for leaf in leaves:
-            tracing.trace.leaves.setdefault(leaf, leaf.grad is None)
     while leaves:
         leaf, grad = leaves.popitem()
+        touch(leaf)
         if leaf.hooks:
             grad = _run_hooks(leaf.hooks, grad)
         if leaf.grad is not None:
@@ -243,20 +241,38 @@ def _deliver(leaves: dict[Leaf, Any]) -> None:
 class GradientBuffer:
     """Where recorded programs leave a leaf's gradient: they share it, and it outlives them."""
 
-    __slots__ = ("holders", "tensor")
+    __slots__ = ("tensor",)
 
     def __init__(self, native: _core.Tensor) -> None:
         self.tensor = wrap(native)
-        self.holders = 0  # programs, which refer to the tensor too
 
-    def is_free(self) -> bool:
-        """Whether nobody but programs holds the tensor: a gradient that the user keeps stays as it is."""
-        return sys.getrefcount(self.tensor) <= self.holders + 2
+    def is_held(self, own: int) -> bool:
+        """Whether the user holds the tensor; `own` references are the library's."""
+        return sys.getrefcount(self.tensor) > own + 2
+
+    def let_go(self, leaf: Leaf) -> None:
+        """Before the memory is written again: a gradient that the user has kept stays as it is."""
+        if self.is_held(1 if leaf.grad is self.tensor else 0):
+            native = self.tensor._t
+            self.tensor._t = _core.clone(native)
+            self.tensor = wrap(native)
+
+
+def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
+    """Drops a tensor's gradient, or fills it with zeros."""
+    leaf = tensor._leaf
+    touch(leaf, clears=set_to_none)
+    if leaf is None or leaf.grad is None:
+        return
+    if set_to_none:
+        leaf.grad = None
+    else:
+        _core.fill_(leaf.grad._t, 0.0)
 
 
 def _deliver_persistent(leaf: Leaf, grad: _core.Tensor, sole: bool) -> None:
     buffer = leaf.buffer
-    if buffer is None or not buffer.is_free() or buffer.tensor._t.dtype is not grad.dtype:
+    if buffer is None or buffer.is_held(0) or buffer.tensor._t.dtype is not grad.dtype:
         buffer = leaf.buffer = GradientBuffer(_core.zeros_persistent(grad.shape, grad.dtype))
     if not (sole and _core.move_out(grad, buffer.tensor._t)):
         _core.copy_(buffer.tensor._t, grad)

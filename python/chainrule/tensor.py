@@ -8,6 +8,7 @@ from chainrule import _core, _validate, autograd, creation, ops
 from chainrule._absent import mark_absent
 from chainrule._core import bool as bool_
 from chainrule._core import float32, float64, int64, uint8
+from chainrule._tracing import touch
 from chainrule.autograd import Leaf, wrap
 from chainrule.device import check_device, device
 from chainrule.tensor_ops import TensorOps
@@ -122,7 +123,11 @@ class Tensor(TensorOps):
 
     @property
     def grad(self) -> Tensor | None:
-        return None if self._leaf is None else self._leaf.grad
+        leaf = self._leaf
+        if leaf is None:
+            return None
+        touch(leaf)
+        return leaf.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -137,6 +142,7 @@ class Tensor(TensorOps):
             if value is None:
                 return
             self._leaf = Leaf()
+        touch(self._leaf, clears=True)
         self._leaf.grad = value
 
     @property

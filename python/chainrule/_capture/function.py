@@ -11,8 +11,7 @@ from typing import Any
 from chainrule import _core
 from chainrule._capture.program import Program
 from chainrule._capture.tree import TENSOR, flatten, flatten_results, restore
-from chainrule._tracing import Trace, tracing
-from chainrule.autograd import Leaf, wrap
+from chainrule.autograd import wrap
 from chainrule.grad_mode import is_grad_enabled
 
 _NO_KWARGS = (dict,)
@@ -39,7 +38,6 @@ class Captured:
         self._inside = False
         self._signatures: dict[Any, _Signature] = {}
         self._recent: list[tuple[_Signature, Program]] = []  # the least recently used first
-        self._leaves: dict[Leaf, None] = {}  # that calls gave gradients to
         self._recorded = 0
         functools.update_wrapper(self, function, updated=())
 
@@ -102,7 +100,7 @@ class Captured:
             reason = program.broken()
             if reason is None:
                 if self._check and program.replays < _CHECKED:
-                    program.check(self._function, structure, inputs, self._leaves)
+                    program.check(self._function, structure, inputs)
                 else:
                     program.replay(inputs)
                 if self._recent[-1][1] is not program:
@@ -117,19 +115,14 @@ class Captured:
 
     def _eager(self, structure: Any, inputs: list[_core.Tensor]) -> Any:
         """The function itself; its results as a replay gives them."""
-        tracing.trace = trace = Trace()
-        try:
-            args, kwargs = restore(structure, iter([wrap(t) for t in inputs]))
-            outputs: list[_core.Tensor] = []
-            shape = flatten_results(self._function(*args, **kwargs), outputs)
-        finally:
-            tracing.trace = None
-            self._leaves.update(dict.fromkeys(trace.leaves))
+        args, kwargs = restore(structure, iter([wrap(t) for t in inputs]))
+        outputs: list[_core.Tensor] = []
+        shape = flatten_results(self._function(*args, **kwargs), outputs)
         return restore(shape, (wrap(_core.clone(t)) for t in outputs))
 
     def _record(self, signature: _Signature, structure: Any, inputs: list[_core.Tensor], reason: str | None):
         program = Program(_text(structure, inputs))
-        program.record(self._function, structure, inputs, self._leaves)
+        program.record(self._function, structure, inputs)
         self._recorded += 1
         if self._recorded > self._most and reason is not None:
             warnings.warn(

@@ -13,32 +13,47 @@ from chainrule._capture.guards import Guards
 from chainrule._capture.tree import TENSOR, flatten_results, restore
 from chainrule._tracing import Trace, tracing
 from chainrule.autograd import Leaf, wrap
+from chainrule.tensor import Tensor
 
 
 class _Grad:
     """What the recorded call found in a leaf's `.grad`, and what it left there."""
 
-    def __init__(self, leaf: Leaf, entry: _core.Tensor | None, used: bool, fresh: bool) -> None:
-        self.leaf, self.after = leaf, leaf.grad
-        self.found = entry is not None  # a gradient, at the beginning
+    def __init__(self, leaf: Leaf, entry: _core.Tensor | None, clears: bool, native: _core.Program) -> None:
+        self.leaf = leaf
+        self._found = entry is not None
+        self._clears = clears  # whatever was there
+        used = self._found and not clears and native.touches(entry)
         self._entry = entry if used else None  # where the calls read it, or add to it
-        # Whatever was there had been cleared when the first gradient came, or was cleared at the end.
-        self.clears = self.found and not used and (fresh or leaf.grad is None)
-        self._buffer = leaf.buffer if leaf.buffer is not None and self.after is leaf.buffer.tensor else None
-        if self._buffer is not None:
-            self._buffer.holders += 1
+        after = leaf.grad
+        own = leaf.buffer is not None and after is leaf.buffer.tensor
+        self._buffer, self._after = (leaf.buffer, None) if own else (None, after)
+        self._stays = after is not None and after._t is entry and not clears and not native.writes(entry)
+        self._hooks = dict(leaf.hooks or {})
 
-    def __del__(self) -> None:
-        if self._buffer is not None:
-            self._buffer.holders -= 1
+    @property
+    def after(self) -> Tensor | None:
+        return self._after if self._buffer is None else self._buffer.tensor
 
     def fits(self) -> bool:
-        return self.clears or (self.leaf.grad is not None) == self.found
+        leaf = self.leaf
+        if (leaf.hooks and leaf.hooks != self._hooks) or (self._hooks and not leaf.hooks):
+            return False
+        return self._clears or (leaf.grad is not None) == self._found
 
-    def bring(self) -> None:
-        """The gradient of now comes to where the calls use it."""
+    def prepare(self) -> None:
+        """The gradient of now comes to where the calls use it; one that the user holds goes elsewhere."""
+        if self._buffer is not None:
+            self._buffer.let_go(self.leaf)
         if self._entry is not None and (grad := self.leaf.grad)._t is not self._entry:
             _core.copy_(self._entry, grad._t)
+
+    def leave(self) -> None:
+        if not self._stays:
+            self.leaf.grad = self.after
+
+    def reason(self) -> str:
+        return f"a parameter's .grad was {'not ' if self._found else ''}None while recording, or its hooks changed"
 
 
 class Program:
@@ -92,14 +107,11 @@ class Program:
         function: Callable[..., Any],
         structure: Any,
         inputs: list[_core.Tensor],
-        known: dict[Leaf, None],
         traced: bool = False,
     ) -> None:
-        """Runs the function and keeps what it did. `known`: leaves that earlier calls gave gradients to."""
+        """Runs the function and keeps what it did."""
         held = [_core.clone(t) for t in inputs]
         versions = [t.version for t in held]
-        # Native tensors: a gradient that a Tensor holds is never written (autograd.GradientBuffer).
-        entries = {leaf: None if leaf.grad is None else leaf.grad._t for leaf in known}
         trace = Trace()
         self._native.begin(traced)
         tracing.trace = trace
@@ -123,12 +135,7 @@ class Program:
         self._native.plan_memory(outputs)
         self._inputs, self._outputs = held, outputs
         self._guards = Guards(function, trace)
-        known.update(dict.fromkeys(trace.leaves))
-        for leaf in known:
-            entry, fresh = entries.get(leaf), trace.leaves.get(leaf)
-            used = entry is not None and self._native.touches(entry)
-            if used or fresh is not None or (entry is None) != (leaf.grad is None):
-                self._grads.append(_Grad(leaf, entry, used, bool(fresh)))
+        self._grads = [_Grad(leaf, *entry, self._native) for leaf, entry in trace.leaves.items()]
 
     def _check_memory(self, outputs: list[_core.Tensor]) -> None:
         """RuntimeError where something outside still holds the program's memory, which replays write again."""
@@ -160,7 +167,7 @@ class Program:
         """Why this recording cannot serve the call; None when it can."""
         for grad in self._grads:
             if not grad.fits():
-                return f"a parameter's .grad was {'not ' if grad.found else ''}None while recording"
+                return grad.reason()
         return self._guards.broken()
 
     def _check_aliases(self, inputs: list[_core.Tensor]) -> None:
@@ -177,15 +184,15 @@ class Program:
         self._refuse_alias(self._native.load(self._inputs, inputs))
         self._guards.refresh()
         for grad in self._grads:
-            grad.bring()
+            grad.prepare()
         start = time.perf_counter()
         self._native.replay(traced)
         self.last_seconds = time.perf_counter() - start
         self.replays += 1
         for grad in self._grads:
-            grad.leaf.grad = grad.after
+            grad.leave()
 
-    def check(self, function: Callable[..., Any], structure: Any, inputs: list[_core.Tensor], known) -> None:
+    def check(self, function: Callable[..., Any], structure: Any, inputs: list[_core.Tensor]) -> None:
         """A replay beside the function itself, from the same state: RuntimeError where a bit differs.
 
         The function is recorded once more for that, so that the first operation that differs has a name.
@@ -199,7 +206,7 @@ class Program:
         for g, grad in grads:
             g.leaf.grad = g.after if grad is True else grad
         again = Program(self.signature)
-        again.record(function, structure, inputs, dict(known), traced=True)
+        again.record(function, structure, inputs, traced=True)
         other, other_names = again._native.trace, again._native.names()
         for i, (a, b) in enumerate(zip(trace, other)):
             if a != b or names[i] != other_names[i]:

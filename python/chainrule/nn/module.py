@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from chainrule._absent import mark_absent
 from chainrule._core import float32, float64
 from chainrule._tracing import tracing
+from chainrule.autograd import clear_grad
 from chainrule.nn._hooks import RemovableHandle, call_with_hooks, register_hook
 from chainrule.nn._path import add_module_path, not_a_tensor
 from chainrule.nn._registry import Registry
@@ -182,12 +183,7 @@ class Module(Registry):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drops the gradients of all parameters or, with ``set_to_none=False``, zeroes them."""
         for parameter in self.parameters():
-            if parameter.grad is None:
-                continue
-            if set_to_none:
-                parameter.grad = None
-            else:
-                parameter.grad.zero_()
+            clear_grad(parameter, set_to_none)
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
         """Converts in place: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(tensor)``.

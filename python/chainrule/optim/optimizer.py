@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chainrule import _core
-from chainrule._tracing import tracing
-from chainrule.autograd import enable_grad, wrap
+from chainrule._tracing import touch, tracing
+from chainrule.autograd import clear_grad, enable_grad, wrap
 from chainrule.optim._fused import Fused
 from chainrule.tensor import Tensor
 
@@ -99,13 +99,7 @@ class Optimizer:
         """Drops every gradient, or sets it to zero with `set_to_none=False`."""
         for group in self.param_groups:
             for p in group["params"]:
-                leaf = p._leaf
-                if leaf is None or leaf.grad is None:
-                    continue
-                if set_to_none:
-                    leaf.grad = None
-                else:
-                    _core.fill_(leaf.grad._t, 0.0)
+                clear_grad(p, set_to_none)
 
     # ---- the step ----
 
@@ -123,6 +117,11 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if tracing.trace is not None:
+            tracing.trace.optimizers[id(self)] = self
+            for group in self.param_groups:
+                for p in group["params"]:
+                    touch(p._leaf)
         ready = []
         for i, group in enumerate(self.param_groups):
             fused = self._fused[i]
@@ -139,8 +138,6 @@ class Optimizer:
             raise RuntimeError(
                 f"{type(self).__name__}.step: no parameter has a gradient; call backward() on the loss first"
             )
-        if tracing.trace is not None:
-            tracing.trace.optimizers[id(self)] = self
         return loss
 
     def _rebuild(self, i: int, group: dict[str, Any]):

@@ -4,6 +4,7 @@ Most tests run the same job twice, eagerly and captured, with something changed 
 bit of results and weights.
 """
 
+import argparse
 import functools
 import gc
 import os
@@ -177,18 +178,191 @@ def test_a_setting_of_a_module_is_seen_to_change():
 
 
 def test_what_is_deeper_is_caught_by_check():
-    hidden = {"rate": [1.0]}
+    class Settings:
+        value = 1.0
 
-    def deep():
-        return hidden["rate"][0]
+        @property
+        def rate(self):
+            return Settings.value
 
-    f = cr.capture(lambda x: (x + 1) * deep(), check=True)
+    settings = Settings()
+    f = cr.capture(lambda x: (x + 1) * settings.rate, check=True)
     for _ in range(3):
         f(cr.ones(2))
-    hidden["rate"][0] = 2.0
+    Settings.value = 2.0
     with pytest.raises(
         RuntimeError, match=r"operation 1 of the program, mul .*gives other bits.*make it an argument"
     ):
+        f(cr.ones(2))
+
+
+class Trainer:
+    """Things that a step may read: itself in a cell, helpers, aliases, containers, a child without a call."""
+
+    def __init__(self):
+        cr.manual_seed(2)
+        self.models = [nn.Linear(3, 3), nn.Linear(3, 3)]
+        self.cfg = argparse.Namespace(scale=1.0, more={"shift": [0.5, 1]})
+        self.model = self.models[0]
+        self.rate = 2.0
+        self.weights = {"w": cr.full((3,), 1.5)}
+
+    def in_a_cell(self, x):
+        return x * self.rate + sum(self.rate * 0 for _ in range(1))
+
+    def helper(self, x):
+        return self.model(x)
+
+    def through_helper(self, x):
+        return self.helper(x)
+
+    def alias(self, x):
+        cfg = self.cfg
+        return x * cfg.scale + cfg.more["shift"][0]
+
+    def listed(self, x):
+        return self.models[1](x)
+
+    def no_call(self, x):
+        return F.linear(x, self.models[0].weight) + sum(p.sum() for p in self.model.parameters())
+
+    def container(self, x):
+        return x * self.weights["w"]
+
+
+def swap_models(t):
+    t.models.reverse()
+    t.model = t.models[0]
+
+
+def replace_deep(t):
+    t.cfg.more["shift"][0] = 4.0
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("in_a_cell", lambda t: setattr(t, "rate", 5.0)),
+        ("through_helper", swap_models),
+        ("alias", lambda t: setattr(t.cfg, "scale", 3.0)),
+        ("alias", replace_deep),
+        ("listed", swap_models),
+        ("listed", lambda t: setattr(t.models[1], "weight", nn.Parameter(cr.ones(3, 3)))),
+        ("no_call", lambda t: setattr(t.models[0], "weight", nn.Parameter(cr.ones(3, 3)))),
+        ("container", lambda t: t.weights.update(w=cr.ones(3))),
+        ("container", lambda t: setattr(t.weights["w"], "data", cr.ones(3))),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_a_method_reaches_is_seen_to_change(name, change, wrapped):
+    def run(wrap):
+        trainer = Trainer()
+        method = getattr(trainer, name)
+        f = wrap(cr.no_grad()(lambda x: method(x)) if wrapped else method)
+        seen = []
+        for i in range(8):
+            if i == 5:
+                change(trainer)
+            seen.append(f(cr.full((2, 3), float(i))).tolist())
+        return seen
+
+    assert run(cr.capture) == run(lambda f: f)
+
+
+def test_equal_is_not_the_same():
+    value = [0.0]
+    f = cr.capture(lambda x: x * value[0])
+    for zero in (0.0, 0.0, 0.0, -0.0, 0, -0.0):
+        value[0] = zero
+        got, expected = f(cr.ones(1, dtype=cr.int64)), cr.ones(1, dtype=cr.int64) * zero
+        assert got.dtype is expected.dtype
+        assert got.numpy().tobytes() == expected.numpy().tobytes()
+    g = cr.capture(lambda x, k: x * k[0])
+    for k in [(2,)] * 3 + [(2.0,)] * 3:
+        assert g(cr.ones(1, dtype=cr.int64), k).dtype is (cr.ones(1, dtype=cr.int64) * k[0]).dtype
+
+
+def test_a_setting_changed_inside_is_an_error():
+    job = Job()
+
+    def step(x, y, rate):
+        job.optimizer.param_groups[0]["lr"] = rate
+        return job.step(x, y)
+
+    f = cr.capture(step)
+    f(*batch(0), 0.1)
+    f(*batch(0), 0.2)
+    with pytest.raises(RuntimeError, match=r"changed while the function was recorded"):
+        f(*batch(0), 0.1)
+
+
+def test_a_setting_read_inside_is_seen_to_change():
+    def make_job():
+        job = Job()
+        whole = job.step
+
+        def step(x, y):
+            return whole(x, y) * job.optimizer.param_groups[0]["lr"]
+
+        job.step = step
+        return job
+
+    def slower(job):
+        job.optimizer.param_groups[0]["lr"] *= 0.5
+
+    same_as_eager({4: slower, 6: slower}, make_job=make_job)
+
+
+def test_calls_of_ever_other_kinds_are_reported_and_forgotten():
+    f = cr.capture(lambda x: x + 1, max_programs=1)
+
+    def calls():
+        for i in range(12):
+            for _ in range(2):
+                f(cr.zeros(1 + i % 6))
+
+    with pytest.warns(RuntimeWarning, match=r"its arguments were of another kind.*a larger max_programs"):
+        calls()
+    g = cr.capture(lambda x, k: x + k)
+    for k in range(600):
+        g(cr.zeros(1), k)
+    assert len(g._signatures) < 300
+
+
+def test_a_counter_inside_is_an_error():
+    class Warm:
+        count = 0
+
+        def step(self, x):
+            self.count += 1
+            return x / self.count
+
+    f = cr.capture(Warm().step)
+    f(cr.ones(1))
+    with pytest.raises(RuntimeError, match=r"self.count changed from 1 to 2 while the function was recorded"):
+        f(cr.ones(1))
+
+
+def test_an_object_that_is_only_equal_to_itself_is_no_argument():
+    f = cr.capture(lambda x, cfg: x * cfg.scale)
+    with pytest.raises(
+        TypeError, match=r"argument\[1\] is a Trainer, which is equal to itself whatever it holds"
+    ):
+        f(cr.ones(1), Trainer())
+    g = cr.capture(lambda model, x: model(x))
+    model = nn.Linear(2, 2)
+    for _ in range(4):
+        assert g(model, cr.ones(1, 2)).tolist() == model(cr.ones(1, 2)).tolist()
+
+
+def test_seeding_inside_is_an_error():
+    def step(x):
+        cr.manual_seed(3)
+        return x + cr.randn(2)
+
+    f = cr.capture(step)
+    f(cr.ones(2))
+    with pytest.raises(RuntimeError, match="manual_seed"):
         f(cr.ones(2))
 
 

@@ -40,6 +40,7 @@ class Generator:
             raise TypeError(f"manual_seed: the seed must be an integer, got {seed!r}")
         if not -(2**63) <= int(seed) < 2**64:
             raise ValueError(f"manual_seed: the seed must be in [-2^63, 2^64), got {seed}")
+        _validate.not_recording("manual_seed")
         self._g.manual_seed(int(seed) % 2**64)
         return self
 

@@ -15,6 +15,7 @@ from chainrule.autograd import wrap
 from chainrule.grad_mode import is_grad_enabled
 
 _NO_KWARGS = (dict,)
+_MOST_SIGNATURES = 256  # kinds of calls that are remembered without a program
 _CHECKED = 3  # replays of each program that check=True compares
 
 
@@ -38,7 +39,7 @@ class Captured:
         self._inside = False
         self._signatures: dict[Any, _Signature] = {}
         self._recent: list[tuple[_Signature, Program]] = []  # the least recently used first
-        self._recorded = 0
+        self._recorded, self._warned = 0, False
         functools.update_wrapper(self, function, updated=())
 
     @property
@@ -94,6 +95,8 @@ class Captured:
     def _call(self, key: Any, structure: Any, inputs: list[_core.Tensor]) -> Any:
         signature = self._signatures.get(key)
         if signature is None:
+            if len(self._signatures) >= _MOST_SIGNATURES + self._most:
+                self._signatures = {k: s for k, s in self._signatures.items() if s.programs}
             signature = self._signatures[key] = _Signature()
         reason = None
         for program in signature.programs:
@@ -124,10 +127,12 @@ class Captured:
         program = Program(_text(structure, inputs))
         program.record(self._function, structure, inputs)
         self._recorded += 1
-        if self._recorded > self._most and reason is not None:
+        if self._recorded > (self._most if reason else 4 * self._most) and not self._warned:
+            self._warned = True
             warnings.warn(
                 f"capture: recorded {self._recorded} times, which costs more than it saves; the last time because "
-                f"{reason}. What changes from call to call should be an argument tensor",
+                f"{reason or 'its arguments were of another kind'}. Numbers that change from call to call should be "
+                "argument tensors; more kinds of calls need a larger max_programs",
                 RuntimeWarning,
                 stacklevel=4,
             )

@@ -112,7 +112,7 @@ class Program:
         """Runs the function and keeps what it did."""
         held = [_core.clone(t) for t in inputs]
         versions = [t.version for t in held]
-        trace = Trace()
+        guards, trace = Guards(function), Trace()
         self._native.begin(traced)
         tracing.trace = trace
         try:
@@ -134,7 +134,13 @@ class Program:
         self._check_aliases(inputs)
         self._native.plan_memory(outputs)
         self._inputs, self._outputs = held, outputs
-        self._guards = Guards(function, trace)
+        if (change := guards.changed_inside()) is not None:
+            raise RuntimeError(
+                f"capture: {change} while the function was recorded; a replay runs no Python, so it would stay as it "
+                "is. Do that outside of the captured function, or keep the value in a tensor"
+            )
+        guards.add_trace(trace)
+        self._guards = guards
         self._grads = [_Grad(leaf, *entry, self._native) for leaf, entry in trace.leaves.items()]
 
     def _check_memory(self, outputs: list[_core.Tensor]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from chainrule import _core
+from chainrule._capture.guards import exact, is_scalar
+from chainrule.nn._registry import Registry
 from chainrule.tensor import Tensor
 
 # What stands in a structure for the next tensor.
@@ -35,7 +38,7 @@ def flatten(value: Any, tensors: list[_core.Tensor], what: str) -> Any:
     if kind is tuple or kind is list:
         return (kind, *[flatten(v, tensors, f"{what}[{i}]") for i, v in enumerate(value)])
     if kind is dict:
-        return (dict, *[(k, flatten(v, tensors, f"{what}[{k!r}]")) for k, v in value.items()])
+        return (dict, *[(k, exact(k), flatten(v, tensors, f"{what}[{k!r}]")) for k, v in value.items()])
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return (
             kind,
@@ -46,8 +49,11 @@ def flatten(value: Any, tensors: list[_core.Tensor], what: str) -> Any:
 
 def constant(value: Any, what: str) -> tuple:
     """A leaf that is no tensor, as part of a structure."""
-    if type(value) is float:
-        return (float, value.hex())  # NaN is itself, and -0.0 is not 0.0
+    if not is_scalar(value) and type(value).__hash__ is object.__hash__ and not _stands_for_itself(value):
+        raise TypeError(
+            f"capture: {what} is a {type(value).__name__}, which is equal to itself whatever it holds; pass the "
+            "values that matter, or let the function close over it"
+        )
     try:
         hash(value)
     except TypeError:
@@ -55,7 +61,27 @@ def constant(value: Any, what: str) -> tuple:
             f"capture: {what} must be a tensor, an array or a hashable value, or tuples, lists and dictionaries of "
             f"them, got {type(value).__name__}"
         ) from None
-    return (None, type(value), value)
+    return (None, exact(value), Constant(value))
+
+
+class Constant:
+    """A value beside what it compares by."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def _stands_for_itself(value: Any) -> bool:
+    """Modules, optimizers, functions and classes: what they hold is guarded, or does not change."""
+    return isinstance(value, (type, FunctionType, Registry)) or hasattr(value, "param_groups")
 
 
 def restore(structure: Any, tensors: Iterator[Tensor]) -> Any:
@@ -64,11 +90,9 @@ def restore(structure: Any, tensors: Iterator[Tensor]) -> Any:
         return next(tensors)
     kind = structure[0]
     if kind is None:
-        return structure[2]
-    if kind is float:
-        return float.fromhex(structure[1])
+        return structure[2].value
     if kind is dict:
-        return {k: restore(v, tensors) for k, v in structure[1:]}
+        return {k: restore(v, tensors) for k, _, v in structure[1:]}
     items = [restore(s, tensors) for s in structure[1:]]
     return kind(items) if kind in (tuple, list) else kind(*items)
 
@@ -79,12 +103,15 @@ def flatten_results(value: Any, tensors: list[_core.Tensor], what: str = "the re
         tensors.append(value._t)
         return TENSOR
     if value is None:
-        return (None, type(None), None)
+        return (None, None, Constant(None))
     kind = type(value)
     if kind is tuple or kind is list:
         return (kind, *[flatten_results(v, tensors, f"{what}[{i}]") for i, v in enumerate(value)])
     if kind is dict:
-        return (dict, *[(k, flatten_results(v, tensors, f"{what}[{k!r}]")) for k, v in value.items()])
+        return (
+            dict,
+            *[(k, exact(k), flatten_results(v, tensors, f"{what}[{k!r}]")) for k, v in value.items()],
+        )
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         pairs = zip(value._fields, value, strict=True)
         return (kind, *[flatten_results(v, tensors, f"{what}.{k}") for k, v in pairs])

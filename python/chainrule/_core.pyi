@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Generator', 'GuardList', 'Node', 'OptimPack', 'Program', 'ProgramState', 'Tensor', 'abs', 'abs_grad', 'adaptive_avg_pool2d', 'adaptive_avg_pool2d_grad', 'adaptive_max_pool2d', 'add', 'all', 'allocator_stats', 'amax', 'amin', 'any', 'argmax', 'argmin', 'as_strided', 'avg_pool2d', 'avg_pool2d_grad', 'batch_norm_eval', 'batch_norm_grad', 'batch_norm_train', 'bce_loss', 'bce_loss_grad', 'bce_with_logits', 'bce_with_logits_grad', 'bce_with_logits_loss', 'bce_with_logits_loss_grad', 'bernoulli', 'bind_tensor_class', 'bool', 'cast', 'cat', 'clamp', 'clone', 'contiguous', 'conv2d', 'conv2d_bias_grad', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv_transpose2d', 'conv_transpose2d_input_grad', 'conv_transpose2d_weight_grad', 'copy_', 'copy_numpy', 'cross_entropy', 'cross_entropy_grad', 'cumsum', 'div', 'dropout', 'dropout_grad', 'dtype', 'empty', 'empty_cache', 'eq', 'erf', 'exclude_this_thread', 'exp', 'expand', 'expm1', 'fill_', 'flip', 'float32', 'float64', 'floor', 'floor_divide', 'from_dlpack', 'from_numpy', 'full', 'gather', 'ge', 'get_num_threads', 'grad_enabled', 'gt', 'index', 'index_put_', 'int64', 'isa', 'isfinite', 'isnan', 'l1_loss', 'l1_loss_grad', 'le', 'linear', 'log', 'log1p', 'log_softmax', 'log_softmax_grad', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'lt', 'matmul', 'max_along', 'max_pool2d', 'maximum', 'mean', 'min_along', 'min_pool2d', 'minimum', 'mixed', 'move_out', 'mse_loss', 'mse_loss_grad', 'mul', 'ne', 'neg', 'nll_loss', 'nll_loss_grad', 'nonzero', 'norm', 'normal_', 'overlaps', 'pad', 'permute', 'place', 'pool_indices', 'pool_select_grad', 'pool_stats', 'pow', 'prod', 'prod_grad', 'randint', 'randperm', 'reciprocal', 'record', 'recording', 'relu', 'relu_grad', 'remainder', 'reshape', 'round', 'rsqrt', 'scatter_', 'select', 'set_cache_limit', 'set_grad_enabled', 'set_num_threads', 'set_values', 'sigmoid', 'sigmoid_grad', 'sign', 'signature', 'slice', 'softmax', 'softmax_grad', 'sort', 'sqrt', 'square', 'squeeze', 'std', 'sub', 'sum', 'sum_to', 'sum_to_like', 'tanh', 'tanh_grad', 'topk', 'transpose', 'uint8', 'uniform_', 'unique', 'unsqueeze', 'var', 'view', 'where', 'wrap', 'zeros_persistent']
+__all__: list[str] = ['Generator', 'GuardList', 'Node', 'OptimPack', 'Program', 'ProgramState', 'Tensor', 'abs', 'abs_grad', 'adaptive_avg_pool2d', 'adaptive_avg_pool2d_grad', 'adaptive_max_pool2d', 'add', 'all', 'allocator_stats', 'amax', 'amin', 'any', 'argmax', 'argmin', 'as_strided', 'avg_pool2d', 'avg_pool2d_grad', 'batch_norm_eval', 'batch_norm_grad', 'batch_norm_train', 'bce_loss', 'bce_loss_grad', 'bce_with_logits', 'bce_with_logits_grad', 'bce_with_logits_loss', 'bce_with_logits_loss_grad', 'bernoulli', 'bind_tensor_class', 'bool', 'cast', 'cat', 'clamp', 'clone', 'contiguous', 'conv2d', 'conv2d_bias_grad', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv_transpose2d', 'conv_transpose2d_input_grad', 'conv_transpose2d_weight_grad', 'copy_', 'copy_numpy', 'cross_entropy', 'cross_entropy_grad', 'cumsum', 'div', 'dropout', 'dropout_grad', 'dtype', 'empty', 'empty_cache', 'eq', 'erf', 'exclude_this_thread', 'exp', 'expand', 'expm1', 'fill_', 'flip', 'float32', 'float64', 'floor', 'floor_divide', 'from_dlpack', 'from_numpy', 'full', 'gather', 'ge', 'get_num_threads', 'grad_enabled', 'gt', 'index', 'index_put_', 'int64', 'isa', 'isfinite', 'isnan', 'l1_loss', 'l1_loss_grad', 'le', 'linear', 'log', 'log1p', 'log_softmax', 'log_softmax_grad', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'lt', 'matmul', 'max_along', 'max_pool2d', 'maximum', 'mean', 'min_along', 'min_pool2d', 'minimum', 'mixed', 'move_out', 'mse_loss', 'mse_loss_grad', 'mul', 'ne', 'neg', 'nll_loss', 'nll_loss_grad', 'nonzero', 'norm', 'normal_', 'overlaps', 'pad', 'permute', 'place', 'plain_tensors', 'pool_indices', 'pool_select_grad', 'pool_stats', 'pow', 'prod', 'prod_grad', 'randint', 'randperm', 'reciprocal', 'record', 'recording', 'relu', 'relu_grad', 'remainder', 'reset_peak_bytes', 'reshape', 'round', 'rsqrt', 'scatter_', 'select', 'set_cache_limit', 'set_grad_enabled', 'set_num_threads', 'set_values', 'sigmoid', 'sigmoid_grad', 'sign', 'signature', 'slice', 'softmax', 'softmax_grad', 'sort', 'sqrt', 'square', 'squeeze', 'std', 'sub', 'sum', 'sum_to', 'sum_to_like', 'tanh', 'tanh_grad', 'topk', 'transpose', 'uint8', 'uniform_', 'unique', 'unsqueeze', 'var', 'view', 'where', 'wrap', 'zeros_persistent']
 class dtype:
     """
     The type of a tensor's elements.
@@ -195,6 +195,8 @@ class Program:
         Copies arguments into the program's; the first that shares memory which the program writes, or -1.
         """
     def names(self) -> list[str]:
+        ...
+    def plan_memory(self, results: collections.abc.Sequence[Tensor]) -> None:
         ...
     def replay(self, traced: bool = False) -> None:
         ...
@@ -523,6 +525,10 @@ def permute(x: Tensor, dims: tuple[int, ...]) -> Tensor:
     ...
 def place(g: Tensor, indices: Tensor, shape: tuple[int, ...], dim: typing.SupportsInt | typing.SupportsIndex) -> Tensor:
     ...
+def plain_tensors(arguments: tuple) -> typing.Any:
+    """
+    The native tensors of Tensors without history, and their signature; None where an argument is something else.
+    """
 def pool_indices(offsets: Tensor) -> Tensor:
     ...
 def pool_select_grad(g: Tensor, offsets: Tensor, shape: tuple[int, ...], window: tuple[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]]) -> Tensor:
@@ -554,6 +560,8 @@ def relu(x: Tensor, out: Tensor | None = None) -> Tensor:
 def relu_grad(g: Tensor, y: Tensor) -> Tensor:
     ...
 def remainder(a: Tensor | bool | int | float, b: Tensor | bool | int | float, out: Tensor | None = None) -> Tensor:
+    ...
+def reset_peak_bytes() -> None:
     ...
 def reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     ...

@@ -21,12 +21,14 @@ constexpr int64_t kUnitBytes = 192 * 1024, kItemRows = 48;
 
 bool col2im_pays(const Shape& image, const Shape& weight, const Shape& result, const ConvParams& params) {
   const int64_t channels = weight[0] / params.groups, taps = weight[2] * weight[3];
-  const bool empty = image[0] == 0 || image[2] == 0 || image[3] == 0 || weight[1] == 0;
+  for (const int64_t size : {image[0], image[2], image[3], result[2], result[3], weight[1]}) {
+    if (size == 0) return false;
+  }
   // With stride 1 there is one phase, and packing its positions costs little where there are many.
   const bool strided = params.stride[0] > 1 || params.stride[1] > 1;
   const int64_t positions = image[0] * result[2] * result[3];
   if (!strided && positions > kMostPositions) return false;
-  return !empty && taps > 1 && channels >= kLeastChannels && weight[1] * taps >= kLeastRows;
+  return taps > 1 && channels >= kLeastChannels && weight[1] * taps >= kLeastRows;
 }
 
 void plan_col2im(const Shape& image, const Shape& weight, const Shape& result, const ConvParams& params,
@@ -50,7 +52,8 @@ void plan_col2im(const Shape& image, const Shape& weight, const Shape& result, c
   const int64_t rows = c.split * c.taps();
   c.panel = ceil_div(rows, ceil_div(rows, blocks.mr));
 
-  // Bands begin where a source row does; the rows before them that reach into them are multiplied twice.
+  // Bands are whole strides of the result; the source rows before them that reach into them are multiplied
+  // twice.
   const int64_t bytes = static_cast<int64_t>(size_of(dtype));
   const int64_t most = std::max(kUnitBytes / (bytes * c.channels), 2 * blocks.nr);
   const int64_t halo = (h.kernel - 1) * h.dilation / h.stride;
@@ -68,7 +71,7 @@ void plan_col2im(const Shape& image, const Shape& weight, const Shape& result, c
   c.shared = std::min(weights, source);
   c.own = c.shared_weights ? c.columns * c.channels : weights / (c.blocks() * c.groups);
   c.buffer = round_up(c.own + rows * c.columns, 16);
-  c.table = round_up(w.stride + 1 + 2 * c.taps(), 8);
+  c.table = round_up(c.phases() + 1 + 2 * c.taps(), 8);
 
   const double flops = 2.0 * static_cast<double>(c.images * c.groups * h.source * w.source) *
                        static_cast<double>(c.channels) * static_cast<double>(c.filters * c.taps());

@@ -91,6 +91,9 @@ CASES = [
     ],
     # A product and a sum (col2im): images of a unit together, phases, shifts over both ends, gaps, bands of a
     # large image, two blocks of channels, and either operand as the one that is packed once.
+    conv("col2im-no-rows", (1, 48, 0, 5), (48, 2, 3, 3), stride=2),
+    conv("col2im-no-columns", (2, 48, 4, 0), (48, 1, 3, 3), stride=1, output_padding=0),
+    conv("col2im-stride-beyond-all", (1, 48, 1, 1), (48, 2, 3, 3), stride=2**31 - 1),
     conv("large-col2im-images", (9, 50, 3, 3), (50, 5, 4, 4), stride=2, padding=1, large=True),
     conv("large-col2im-wide", (2, 48, 3, 37), (48, 4, 3, 5), stride=2, padding=(1, 2), large=True),
     conv("large-col2im-stride", (6, 48, 5, 6), (48, 4, 4, 5), stride=3, output_padding=2, large=True),

@@ -70,7 +70,8 @@ inline constexpr int64_t kConvPanels = 8;
 
 // Inputs: source, weight and perhaps bias. Workspace: the tables of tap and weight offsets, the packed
 // weights, then each task's planes. Two ways: tiles that read the planes where they are (conv.cpp), and, for
-// many filters, panels packed from them (conv_packed.h).
+// many filters, panels packed from them (conv_packed.h). Two more do without planes and say what they use of
+// this: conv_rows.h and conv_dots.h.
 struct ConvPlan {
   RunFn run;  // by dtype and way
   ConvPlanes planes;

@@ -124,7 +124,7 @@ struct Col2im {
     const int64_t first = group * plan.filters + block * plan.split, count = rows(block) / plan.taps();
     const int64_t size = plan.axis[0].out * plan.axis[1].out;
     int64_t* const begins = table;
-    Term* const terms = reinterpret_cast<Term*>(table + plan.axis[1].stride + 1);
+    Term* const terms = reinterpret_cast<Term*>(table + plan.phases() + 1);
     for (int64_t row = u.out_begin; row < u.out_end; ++row) {
       result_rows.list_terms(u, row, terms, begins);
       for (int64_t b = 0; b < u.images; ++b) {

@@ -39,6 +39,11 @@ struct ConvCol2imPlan {
   int64_t pack_tasks, tasks;
 
   [[gnu::always_inline]] int64_t taps() const { return axis[0].kernel * axis[1].kernel; }
+  // Of a result row: those that have elements, and at least the two that a stride of 2 writes together.
+  [[gnu::always_inline]] int64_t phases() const {
+    const int64_t out = axis[1].out > 2 ? axis[1].out : 2;
+    return axis[1].stride < out ? axis[1].stride : out;
+  }
   [[gnu::always_inline]] int64_t blocks() const { return ceil_div(filters, split); }
   [[gnu::always_inline]] int64_t units() const { return ceil_div(images, batch) * bands; }  // of a group
 };

@@ -64,7 +64,7 @@ struct ResultRows {
   void list_terms(const Unit& u, int64_t row, Term* terms, int64_t* begins) const {
     const Col2imAxis& h = plan.axis[0];
     int64_t count = 0;
-    for (int64_t phase = 0; phase < w.stride; ++phase) {
+    for (int64_t phase = 0; phase < plan.phases(); ++phase) {
       begins[phase] = count;
       for (int64_t kh = 0; kh < h.kernel; ++kh) {
         const int64_t at = row + h.padding - kh * h.dilation, y = at / h.stride;
@@ -77,7 +77,7 @@ struct ResultRows {
         }
       }
     }
-    begins[w.stride] = count;
+    begins[plan.phases()] = count;
   }
 
   template <int kV, bool kMasked>
@@ -122,7 +122,7 @@ struct ResultRows {
         store_row(row + at + kLanes, both.second, w.out - at - kLanes);
       }
     } else {
-      for (int64_t phase = 0; phase < w.stride; ++phase) {
+      for (int64_t phase = 0; phase < plan.phases(); ++phase) {
         add<kV, kMasked>(products + j, terms + begins[phase], terms + begins[phase + 1], start, mask, sum[0]);
         T elements[kV * kLanes];
         for (int v = 0; v < kV; ++v) simd::store(elements + v * kLanes, sum[0][v]);

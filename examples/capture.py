@@ -49,7 +49,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2000)
     options = parser.parse_args()
     digits = load_digits()
-    images, labels = cr.tensor(digits.images.reshape(-1, 64).astype(np.float32) / 16), cr.tensor(digits.target)
+    images, labels = (
+        cr.tensor(digits.images.reshape(-1, 64).astype(np.float32) / 16),
+        cr.tensor(digits.target),
+    )
     results = {}
     for captured in (False, True):
         name = "captured" if captured else "eager"

@@ -1,6 +1,6 @@
 """Captured functions: the same bits as eager, programs of several signatures, results, memory.
 
-What could go wrong silently is in test_capture_footguns.py.
+What could go wrong silently is in test_capture_guards.py, test_capture_gradients.py and test_capture_footguns.py.
 """
 
 import gc

@@ -25,13 +25,13 @@ def fault(name, file, old, new, select, *more, tests="tests/test_ops.py"):
 
 
 OPS = "python/chainrule/ops/"
-FOOTGUNS = "tests/test_capture_footguns.py"
 PYTHON = [
-    fault("capture: guards of modules", "python/chainrule/_capture/guards.py",
-          "            self._add_module(module)", "            pass", "train_and_eval", tests=FOOTGUNS),
+    fault("capture: guards", "python/chainrule/_capture/guards.py",
+          "index = self._native.first_broken()\n", "index = -1\n", "attribute_chain",
+          tests="tests/test_capture_guards.py"),
     fault("capture: gradients found at the beginning", "python/chainrule/_capture/program.py",
-          "return self.clears or (self.leaf.grad is not None) == self.found", "return True", "accumulate",
-          tests=FOOTGUNS),
+          "return self._clears or (leaf.grad is not None) == self._found", "return True", "accumulate",
+          tests="tests/test_capture_gradients.py"),
     fault("elementwise: sign of a gradient", OPS + "elementwise.py",
           "_undo(_core.neg(g), node.params, 1)", "_undo(g, node.params, 1)", "gradient and sub-"),
     fault("elementwise: ties of maximum", OPS + "elementwise.py",

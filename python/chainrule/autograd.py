@@ -246,16 +246,15 @@ class GradientBuffer:
     def __init__(self, native: _core.Tensor) -> None:
         self.tensor = wrap(native)
 
-    def is_held(self, own: int) -> bool:
-        """Whether the user holds the tensor; `own` references are the library's."""
-        return sys.getrefcount(self.tensor) > own + 2
+    def is_held(self) -> bool:
+        """Whether the user holds the tensor, which is nobody's `.grad` now."""
+        return sys.getrefcount(self.tensor) > 2
 
-    def let_go(self, leaf: Leaf) -> None:
+    def let_go(self) -> None:
         """Before the memory is written again: a gradient that the user has kept stays as it is."""
-        if self.is_held(1 if leaf.grad is self.tensor else 0):
-            native = self.tensor._t
-            self.tensor._t = _core.clone(native)
-            self.tensor = wrap(native)
+        native = self.tensor._t
+        self.tensor._t = _core.clone(native)
+        self.tensor = wrap(native)
 
 
 def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
@@ -272,7 +271,7 @@ def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
 
 def _deliver_persistent(leaf: Leaf, grad: _core.Tensor, sole: bool) -> None:
     buffer = leaf.buffer
-    if buffer is None or buffer.is_held(0) or buffer.tensor._t.dtype is not grad.dtype:
+    if buffer is None or buffer.is_held() or buffer.tensor._t.dtype is not grad.dtype:
         buffer = leaf.buffer = GradientBuffer(_core.zeros_persistent(grad.shape, grad.dtype))
     if not (sole and _core.move_out(grad, buffer.tensor._t)):
         _core.copy_(buffer.tensor._t, grad)

@@ -43,14 +43,15 @@ class _Grad:
 
     def prepare(self) -> None:
         """The gradient of now comes to where the calls use it; one that the user holds goes elsewhere."""
-        if self._buffer is not None:
-            self._buffer.let_go(self.leaf)
+        buffer = self._buffer  # looked at here, because calls would take longer than the look
+        if buffer is not None and sys.getrefcount(buffer.tensor) > 2 + (self.leaf.grad is buffer.tensor):
+            buffer.let_go()
         if self._entry is not None and (grad := self.leaf.grad)._t is not self._entry:
             _core.copy_(self._entry, grad._t)
 
     def leave(self) -> None:
         if not self._stays:
-            self.leaf.grad = self.after
+            self.leaf.grad = self._after if self._buffer is None else self._buffer.tensor
 
     def reason(self) -> str:
         return f"a parameter's .grad was {'not ' if self._found else ''}None while recording, or its hooks changed"

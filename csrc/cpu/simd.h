@@ -20,8 +20,10 @@
 //
 //   any(mask)         whether some lane is set
 //   load_n, store_n   the first n lanes, 0 <= n < kLanes; the others load as zero, are never stored
-//   lanes_between     the lanes from low to below high, any two numbers, as LaneMask<T>
-//   load_masked       those lanes; the others load as zero and cannot fault
+//   lanes_of_row      the lanes i < count whose element first + i is in a row of `width` elements; first may
+//                     be anything. A LaneMask<T>
+//   load_masked       those lanes of float or double; the others load as zero, and nothing outside the row is
+//                     read. One instruction where kMaskedLoads
 //   stream(p, v)      non-temporal store; p is a multiple of kVectorBytes
 //   stream_fence()    orders streamed stores before what follows; once, at the end of a task
 //

@@ -3,7 +3,7 @@
 
 #include <arm_neon.h>
 
-#include "cpu/simd_lanes.h"
+#include "cpu/simd_vector.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
@@ -41,6 +41,11 @@ using F64 = Vec<double>;
   return (F32)vcvt_high_f32_f64(vcvt_f32_f64(native(low)), native(high));
 }
 
+template <class V>
+[[gnu::always_inline]] inline V shuffle_bytes(V v, Vec<unsigned char> control) {
+  return (V)vqtbl1q_u8((uint8x16_t)v, (uint8x16_t)control);
+}
+
 template <class M>
 [[gnu::always_inline]] inline bool any(M mask) {
   return vmaxvq_u32((uint32x4_t)mask) != 0;
@@ -71,3 +76,5 @@ template <class T>
 }  // namespace simd
 }  // namespace
 }  // namespace chainrule::cpu::CHAINRULE_ISA_NS
+
+#include "cpu/simd_lanes.h"

@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-#include "cpu/simd_lanes.h"
+#include "cpu/simd_vector.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
@@ -39,6 +39,11 @@ inline constexpr int kNearestEven = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EX
   return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
 }
 
+template <class V>
+[[gnu::always_inline]] inline V shuffle_bytes(V v, Vec<unsigned char> control) {
+  return (V)_mm_shuffle_epi8((__m128i)v, (__m128i)control);
+}
+
 template <class M>
 [[gnu::always_inline]] inline bool any(M mask) {
   return _mm_movemask_epi8((__m128i)mask) != 0;
@@ -64,3 +69,5 @@ template <class T>
 }  // namespace simd
 }  // namespace
 }  // namespace chainrule::cpu::CHAINRULE_ISA_NS
+
+#include "cpu/simd_lanes.h"

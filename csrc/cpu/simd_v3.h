@@ -10,6 +10,7 @@ namespace {
 namespace simd {
 
 inline constexpr bool kFusedMultiplyAdd = true;
+inline constexpr bool kMaskedLoads = true;
 
 using F32 = Vec<float>;
 using F64 = Vec<double>;
@@ -58,8 +59,10 @@ template <class T>
 using LaneMask = Mask<T>;
 
 template <class T>
-[[gnu::always_inline]] inline LaneMask<T> lanes_between(std::int64_t low, std::int64_t high) {
+[[gnu::always_inline]] inline LaneMask<T> lanes_of_row(std::int64_t first, std::int64_t width,
+                                                       std::int64_t count) {
   using Index = typename IntegerOf<sizeof(T)>::Signed;
+  const std::int64_t low = -first, high = count < width - first ? count : width - first;
   const auto lane = lane_indices<Index>();
   return (lane >= splat<Index>(static_cast<Index>(clamp_lane<T>(low)))) &
          (lane < splat<Index>(static_cast<Index>(clamp_lane<T>(high))));

@@ -18,6 +18,7 @@ namespace {
 namespace simd {
 
 inline constexpr bool kFusedMultiplyAdd = true;
+inline constexpr bool kMaskedLoads = true;
 
 using F32 = Vec<float>;
 using F64 = Vec<double>;
@@ -63,7 +64,9 @@ template <class T>
 using LaneMask = std::uint32_t;
 
 template <class T>
-[[gnu::always_inline]] inline LaneMask<T> lanes_between(std::int64_t low, std::int64_t high) {
+[[gnu::always_inline]] inline LaneMask<T> lanes_of_row(std::int64_t first, std::int64_t width,
+                                                       std::int64_t count) {
+  const std::int64_t low = -first, high = count < width - first ? count : width - first;
   return (1U << clamp_lane<T>(high)) - (1U << clamp_lane<T>(low < high ? low : high));
 }
 

@@ -59,7 +59,7 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
   const int64_t taps = p.channels * h.kernel * w.kernel, size = p.groups * c.filters * taps;
   if (size == 0 || p.images == 0 || h.grid <= 0 || w.grid <= 0) return;
 
-  if (rows_serve(p, c.filters)) return choose_rows(c, dtype, plan);
+  if (rows_serve(p, c.filters, dtype)) return choose_rows(c, dtype, plan);
   const auto& kernels = cpu::conv_grad_kernels();
   const cpu::GemmBlocks& blocks = kernels.blocks[dtype == DType::float64];
   const int64_t lanes = kernels.vector_bytes / static_cast<int64_t>(size_of(dtype));

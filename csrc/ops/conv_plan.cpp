@@ -146,7 +146,7 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
 
   const int64_t taps = h.kernel * w.kernel;
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters));
-  if (rows_serve(p, c.filters)) return choose_rows(c, wanted, dtype, plan);
+  if (rows_serve(p, c.filters, dtype)) return choose_rows(c, wanted, dtype, plan);
   if (dots_serve(p, c.filters) && !winograd_serves) return choose_dots(c, wanted, dtype, plan);
   c.weight_filter_step = transposed ? taps : p.channels * taps;
   c.weight_channel_step = transposed ? c.filters * taps : taps;

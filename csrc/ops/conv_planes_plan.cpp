@@ -123,14 +123,17 @@ bool image_is_planes(const ConvPlanes& p) {
   return p.pitch == w.source && h.grid + h.halo <= h.source;
 }
 
-bool rows_serve(const ConvPlanes& p, int64_t filters) {
-  constexpr int64_t kMostFilters = 3;
+bool rows_serve(const ConvPlanes& p, int64_t filters, DType dtype) {
+  constexpr int64_t kMostFilters = 3, kLeastStrips = 16;
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
   if (p.channels != 1 || filters > kMostFilters) return false;
   for (const ConvAxis* a : {&h, &w}) {
     if (a->kernel != 3 || a->dilation != 1 || a->stride != h.stride) return false;
   }
-  return h.stride == 1 || (h.stride == 2 && !h.transposed);
+  if (h.stride != 1) return h.stride == 2 && !h.transposed;
+  const cpu::ConvTable& kernels = cpu::conv_kernels();
+  const int64_t lanes = kernels.vector_bytes / static_cast<int64_t>(size_of(dtype));
+  return kernels.masked_loads || w.out >= kLeastStrips * lanes;
 }
 
 double flops_of(const ConvPlanes& p, int64_t filters) {

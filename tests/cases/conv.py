@@ -90,6 +90,9 @@ CASES = [
     conv("groups-stride", (2, 6, 7, 6), (9, 2, 2, 3), groups=3, stride=2, padding=1),
     conv("depthwise", (2, 5, 7, 9), (5, 1, 3, 3), groups=5, padding=1),
     conv("depthwise-stride", (2, 5, 9, 19), (5, 1, 3, 3), groups=5, padding=1, stride=2),
+    # Rows of sixteen vectors and more, and their ends, where an instruction set has 16-byte vectors.
+    conv("depthwise-wide", (1, 2, 6, 67), (2, 1, 3, 3), groups=2, padding=1),
+    conv("depthwise-wide-padding", (1, 2, 3, 66), (2, 1, 3, 3), groups=2, padding=(0, 2)),
     # Straight from the image's rows: whole vectors between masked ones, tiles that reach back, few rows,
     # columns wholly in the padding, bands of one image.
     conv("rows-wide", (2, 3, 6, 45), (3, 1, 3, 3), groups=3, padding=1),

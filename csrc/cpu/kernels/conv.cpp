@@ -246,6 +246,7 @@ extern constinit const ConvTable conv = {
     .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
     .tile_rows = kRows,
     .dot_rows = gemm::kDotMany,
-    .vector_bytes = simd::kVectorBytes};
+    .vector_bytes = simd::kVectorBytes,
+    .masked_loads = simd::kMaskedLoads};
 
 }  // namespace chainrule::cpu::CHAINRULE_ISA_NS

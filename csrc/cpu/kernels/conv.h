@@ -63,8 +63,8 @@ struct ConvPlanes {
   int64_t batch;
 };
 
-// Rows of a tile of conv_rows.h, and what one of its strips takes at most.
-inline constexpr int64_t kConvRows = 4, kConvStripBytes = 192;
+// Rows of a tile of conv_rows.h, and what one of its strips, and a mask of masked loads, takes at most.
+inline constexpr int64_t kConvRows = 4, kConvStripBytes = 192, kConvMaskBytes = 32;
 // Panels of positions in a block of the packed way.
 inline constexpr int64_t kConvPanels = 8;
 
@@ -120,6 +120,7 @@ struct ConvTable {
   int64_t tile_rows;  // splits of the filters are multiples of this
   int64_t dot_rows;   // the same, of dot products
   int64_t vector_bytes;
+  bool masked_loads;  // are one instruction
 };
 
 struct ConvGradTable {

@@ -47,8 +47,8 @@ struct ResultRows {
   void make_masks() const {
     for (int64_t c = 0; c < chunks(); ++c) {
       for (int64_t kw = 0; kw < w.kernel; ++kw) {
-        const int64_t first = c * kLanes - Shift(w, kw).elements;
-        masks[c * w.kernel + kw] = simd::lanes_between<T>(-first, w.source - first);
+        masks[c * w.kernel + kw] =
+            simd::lanes_of_row<T>(c * kLanes - Shift(w, kw).elements, w.source, kLanes);
       }
     }
   }

@@ -35,7 +35,7 @@ int64_t make_strips(const ConvAxis& w, bool reach_back, RowStrip<T>* strips) {
     for (int64_t i = 0; i < 4; ++i) {
       const int64_t first = step == 1 ? 0 : i % 2 * lanes;  // source element of the strip, from the tap's on
       const int64_t from = at + first + (step == 1 ? i : i / 2 * 2);
-      strip.masks[i] = simd::lanes_between<T>(-from, lesser(w.source - from, step * strip.columns - first));
+      strip.masks[i] = simd::lanes_of_row<T>(from, w.source, step * strip.columns - first);
     }
   }
   return count;

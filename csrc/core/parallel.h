@@ -26,4 +26,21 @@ template <class F>
   chainrule_parallel(tasks, [](void* context, int64_t task) { (*static_cast<Body*>(context))(task); }, &body);
 }
 
+// parallel_slots(n, [&](int64_t task, int64_t slot) { ... }), n at most 64. Tasks that run at the same time
+// have different slots below n, the lowest that are free. A buffer for each slot stays in its thread's cache
+// from task to task, where one for each task would be cold.
+template <class F>
+[[gnu::always_inline]] inline void parallel_slots(int64_t tasks, F&& body) {
+  std::uint64_t taken = 0;  // a bit for each slot
+  parallel(tasks, [&](int64_t task) {
+    std::uint64_t seen = __atomic_load_n(&taken, __ATOMIC_RELAXED), bit = 0;
+    do {
+      bit = ~seen & (seen + 1);
+    } while (
+        !__atomic_compare_exchange_n(&taken, &seen, seen | bit, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    body(task, static_cast<int64_t>(__builtin_ctzll(bit)));
+    __atomic_fetch_and(&taken, ~bit, __ATOMIC_RELEASE);
+  });
+}
+
 }  // namespace chainrule

@@ -191,8 +191,8 @@ void plan_product(const Matrices& a, const Matrices& b, DType dtype, Activation 
   } else {
     p.run = table.packed[index];
     const GemmCut cut = cpu::gemm_cut(table.blocks[index], p.m, p.n, p.k);
-    p.item_workspace = cpu::round_up(cut.workspace(table.blocks[index]) * element, 64);
     split_work(p, cut.shards, flop);
+    p.item_workspace = cut.workspace(p.shards) * element;
   }
   plan.workspace = static_cast<size_t>(p.item_workspace * p.batch_tasks);
 }

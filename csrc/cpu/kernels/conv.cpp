@@ -228,8 +228,8 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
                    .packed = scratch.rest,
                    .buffers = buffers};
   way.pack_all();
-  parallel(plan.tasks, [&](int64_t task) {
-    T* const buffer = buffers + task * plan.buffer;
+  parallel_slots(plan.tasks, [&](int64_t task, int64_t slot) {
+    T* const buffer = buffers + slot * plan.buffer;
     for_items(plan, task, source, buffer + plan.block,
               [&](auto... item) { way.convolve_unit(item..., buffer); });
   });

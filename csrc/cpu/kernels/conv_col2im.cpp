@@ -197,8 +197,8 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
                       .shared = shared};
   result_rows.make_masks();
   way.pack_shared();
-  parallel(plan.tasks, [&](int64_t task) {
-    way.run_task(task, tables + task * plan.table, shared + plan.shared + task * plan.buffer);
+  parallel_slots(plan.tasks, [&](int64_t task, int64_t slot) {
+    way.run_task(task, tables + slot * plan.table, shared + plan.shared + slot * plan.buffer);
   });
   return {};
 }

@@ -127,11 +127,11 @@ struct WeightGradient {
     }
   }
 
-  void run_task(int64_t task) const {
+  void run_task(int64_t task, int64_t slot) const {
     const int64_t splits = (plan.filters + plan.split - 1) / plan.split;
     const int64_t items = plan.shards * p.groups * splits;
     for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
-      run_item(i / splits % p.groups, i % splits, i / splits / p.groups, buffers + task * plan.buffer);
+      run_item(i / splits % p.groups, i % splits, i / splits / p.groups, buffers + slot * plan.buffer);
     }
   }
 
@@ -169,7 +169,7 @@ Status weight_grad(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* works
                             .sums = direct ? out.at<T>(0) : scratch,
                             .buffers = direct ? scratch : scratch + plan.shards * size};
   g.make_table();
-  parallel(plan.tasks, [&](int64_t task) { g.run_task(task); });
+  parallel_slots(plan.tasks, [&](int64_t task, int64_t slot) { g.run_task(task, slot); });
   if (!direct) g.add_shards(out.at<T>(0));
   return {};
 }

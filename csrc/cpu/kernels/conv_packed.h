@@ -101,9 +101,9 @@ struct PackedConvolution {
 
   void pack_all() const {
     const int64_t total = p.groups * panels();
-    parallel(plan.pack_tasks, [&](int64_t task) {
+    parallel_slots(plan.pack_tasks, [&](int64_t task, int64_t slot) {
       for (int64_t i = task * total / plan.pack_tasks; i < (task + 1) * total / plan.pack_tasks; ++i) {
-        pack_weights(i / panels(), i % panels(), buffers + task * plan.buffer);
+        pack_weights(i / panels(), i % panels(), buffers + slot * plan.buffer);
       }
     });
   }

@@ -119,10 +119,10 @@ struct Convolution {
 
   void transform_all_weights(int64_t group) const {
     const float* const from = weight + group * t.filters * t.channels * kTaps;
-    parallel(plan.weight_tasks, [&](int64_t task) {
+    parallel_slots(plan.weight_tasks, [&](int64_t task, int64_t slot) {
       const int64_t end = (task + 1) * panels() / plan.weight_tasks;
       for (int64_t i = task * panels() / plan.weight_tasks; i < end; ++i) {
-        transform_panel(from, i, buffers + task * plan.buffer);
+        transform_panel(from, i, buffers + slot * plan.buffer);
       }
     });
   }
@@ -209,15 +209,15 @@ struct Convolution {
   }
 
   void run_block(int64_t group) const {
-    parallel(plan.source_tasks, [&](int64_t task) {
+    parallel_slots(plan.source_tasks, [&](int64_t task, int64_t slot) {
       transform_channels(group, task * t.channels / plan.source_tasks,
-                         (task + 1) * t.channels / plan.source_tasks, buffers + task * plan.buffer);
+                         (task + 1) * t.channels / plan.source_tasks, buffers + slot * plan.buffer);
     });
     const int64_t items = ceil_div(panels(), plan.item_panels) * ceil_div(windows.padded, plan.item_tiles);
-    parallel(plan.product_tasks, [&](int64_t task) {
+    parallel_slots(plan.product_tasks, [&](int64_t task, int64_t slot) {
       const int64_t end = (task + 1) * items / plan.product_tasks;
       for (int64_t i = task * items / plan.product_tasks; i < end; ++i) {
-        if (!run_item(group, i, buffers + task * plan.buffer)) spoiled[task] = 1;
+        if (!run_item(group, i, buffers + slot * plan.buffer)) spoiled[task] = 1;
       }
     });
   }

@@ -125,10 +125,10 @@ struct WeightGradient {
 
   void run_block(int64_t group, bool first) const {
     const int64_t items = plan.sums_row / kNR + panels();
-    parallel(plan.window_tasks, [&](int64_t task) {
+    parallel_slots(plan.window_tasks, [&](int64_t task, int64_t slot) {
       const int64_t end = (task + 1) * items / plan.window_tasks;
       for (int64_t i = task * items / plan.window_tasks; i < end; ++i) {
-        transform_item(group, i, buffers + task * plan.buffer);
+        transform_item(group, i, buffers + slot * plan.buffer);
       }
     });
     parallel(kWinogradGradProducts, [&](int64_t x) { add_product(x, first); });

@@ -1,11 +1,5 @@
 #pragma once
-// Matrix product C = A B (+ C, + bias, ReLU) in cache-sized packed blocks; matmul and convolution share it.
-//
-// A is given by strides. B comes from a functor that packs one panel, so that convolution can read it
-// straight from an image:
-//   fill_b(to, k0, depth, j0, columns)   to[k * kNR + j] = B(k0 + k, j0 + j), k < depth, j < columns <= kNR,
-//                                        zero for columns <= j < kNR
-// It is called from several threads at once.
+// Matrix product C = A B (+ bias, ReLU) in cache-sized packed blocks.
 //
 // A sum over k is cut into blocks of GemmCut::k; each block is one chain of multiply-adds, and blocks are
 // added in order: a function of the shape and of the instruction set's table alone.
@@ -17,15 +11,17 @@ namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
 namespace gemm {
 
+// Strides in elements; the columns of C are adjacent.
 template <class T>
 struct Problem {
   int64_t m, n, k;
   const T* a;
-  int64_t a_row, a_column;  // strides in elements
+  int64_t a_row, a_column;
+  const T* b;
+  int64_t b_row, b_column;
   T* c;
-  int64_t c_row;     // elements from one row of C to the next; columns are adjacent
-  bool add = false;  // add to what C holds
-  Epilogue<T> epilogue = {};
+  int64_t c_row;
+  Epilogue<T> epilogue;
 };
 
 // Packed panels and the block of C that they give.
@@ -86,133 +82,126 @@ inline void multiply_panels(const Block<T>& p, int64_t i0, int64_t i1, int64_t j
 template <class T>
 inline void pack_a_panels(T* to, const T* a, int64_t row, int64_t column, int64_t m, int64_t depth,
                           int64_t mr, int64_t begin, int64_t end) {
-  for (int64_t i = begin; i < end; ++i) {
+  for (int64_t i = begin; i < end; ++i, to += kAStep<T> * depth) {
     const int64_t rows = m - i * mr < mr ? m - i * mr : mr;
-    pack_a(to + i * kAStep<T> * depth, a + i * mr * row, row, column, rows, depth);
+    pack_a(to, a + i * mr * row, row, column, rows, depth);
   }
 }
 
-// C's blocks in depth: body(k0, depth, block of C without its panels). Once when k is 0: C becomes zero plus
-// bias.
-template <class T, class Body>
-inline void for_depths(const Problem<T>& g, const GemmCut& cut, int64_t i0, int64_t j0, const Body& body) {
-  int64_t k0 = 0;
-  do {
-    const int64_t depth = cut.k < g.k - k0 ? cut.k : g.k - k0;
-    Block<T> p;
-    p.m = cut.m < g.m - i0 ? cut.m : g.m - i0;
-    p.n = cut.n < g.n - j0 ? cut.n : g.n - j0;
-    p.k = depth;
-    p.mr = panel_rows(p.m);
-    p.c = g.c + i0 * g.c_row + j0;
-    p.c_row = g.c_row;
-    p.add = g.add || k0 > 0;
-    if (k0 + depth == g.k) {
-      p.epilogue = g.epilogue;
-      if (p.epilogue.row_bias) p.epilogue.row_bias += i0;
-      if (p.epilogue.column_bias) p.epilogue.column_bias += j0;
-    }
-    body(k0, depth, p);
-    k0 += depth;
-  } while (k0 < g.k);
+// Panels [begin, end) of the columns [0, n) of b.
+template <class T>
+inline void pack_b_panels(T* to, const T* b, int64_t row, int64_t column, int64_t n, int64_t depth,
+                          int64_t begin, int64_t end) {
+  for (int64_t j = begin; j < end; ++j, to += kNR<T> * depth) {
+    const int64_t j0 = j * kNR<T>;
+    pack_b(to, b + j0 * column, row, column, n - j0 < kNR<T> ? n - j0 : kNR<T>, depth);
+  }
 }
 
-// Packs panels [begin, end) of either operand, for the block p that begins at k0 and at row i0 or column j0.
-template <class T, class FillB>
-struct Packing {
+// The rows from i0 and the columns from j0 on of a product: one block of C.
+template <class T>
+struct BlockProduct {
   const Problem<T>& g;
-  const FillB& fill_b;
+  const GemmCut& cut;
+  int64_t i0, j0;
+  T* shared;  // panels
+  T* own;     // panels of each slot
 
-  void a(T* to, const Block<T>& p, int64_t i0, int64_t k0, int64_t begin, int64_t end) const {
-    pack_a_panels(to, g.a + i0 * g.a_row + k0 * g.a_column, g.a_row, g.a_column, p.m, p.k, p.mr, begin, end);
+  // body(k0, block) for C's blocks in depth; the panels are the body's. Once when k is 0: C becomes the bias.
+  template <class Body>
+  void for_depths(const Body& body) const {
+    int64_t k0 = 0;
+    do {
+      Block<T> p;
+      p.m = cut.m < g.m - i0 ? cut.m : g.m - i0;
+      p.n = cut.n < g.n - j0 ? cut.n : g.n - j0;
+      p.k = cut.k < g.k - k0 ? cut.k : g.k - k0;
+      p.mr = panel_rows(p.m);
+      p.c = g.c + i0 * g.c_row + j0;
+      p.c_row = g.c_row;
+      p.add = k0 > 0;
+      if (k0 + p.k == g.k) {
+        p.epilogue = g.epilogue;
+        if (p.epilogue.column_bias) p.epilogue.column_bias += j0;
+      }
+      body(k0, p);
+      k0 += p.k;
+    } while (k0 < g.k);
   }
-  void b(T* to, const Block<T>& p, int64_t j0, int64_t k0, int64_t begin, int64_t end) const {
-    for (int64_t j = begin; j < end; ++j) {
-      const int64_t left = p.n - j * kNR<T>;
-      fill_b(to + j * kNR<T> * p.k, k0, p.k, j0 + j * kNR<T>, left < kNR<T> ? left : kNR<T>);
+
+  void pack_a(T* to, const Block<T>& p, int64_t k0, int64_t begin, int64_t end) const {
+    const T* const a = g.a + i0 * g.a_row + k0 * g.a_column;
+    pack_a_panels(to, a, g.a_row, g.a_column, p.m, p.k, p.mr, begin, end);
+  }
+
+  void pack_b(T* to, const Block<T>& p, int64_t k0, int64_t begin, int64_t end) const {
+    pack_b_panels(to, g.b + k0 * g.b_row + j0 * g.b_column, g.b_row, g.b_column, p.n, p.k, begin, end);
+  }
+
+  // Where the shared panels of the block from k0 on begin.
+  T* shared_at(const Block<T>& p, int64_t k0) const {
+    return shared + (cut.whole ? k0 * (cut.by_rows ? p.b_panels() * kNR<T> : p.a_panels() * kAStep<T>) : 0);
+  }
+
+  void pack_shared(const Block<T>& p, int64_t k0, int64_t shard) const {
+    const int64_t panels = cut.by_rows ? p.b_panels() : p.a_panels();
+    const int64_t begin = panels * shard / cut.shards, end = panels * (shard + 1) / cut.shards;
+    if (cut.by_rows) {
+      pack_b(shared_at(p, k0) + begin * kNR<T> * p.k, p, k0, begin, end);
+    } else {
+      pack_a(shared_at(p, k0) + begin * kAStep<T> * p.k, p, k0, begin, end);
     }
+  }
+
+  // A shard's rows or columns of C, group after group.
+  void multiply_own(Block<T> p, int64_t k0, int64_t shard, int64_t slot) const {
+    const int64_t panels = cut.by_rows ? p.a_panels() : p.b_panels();
+    const int64_t first = panels * shard / cut.shards, last = panels * (shard + 1) / cut.shards;
+    const int64_t groups = ceil_div(last - first, cut.group);
+    T* const packed = own + slot * cut.own;
+    for (int64_t i = 0; i < groups; ++i) {
+      const int64_t begin = first + (last - first) * i / groups,
+                    end = first + (last - first) * (i + 1) / groups;
+      if (cut.by_rows) {
+        pack_a(packed, p, k0, begin, end);
+        p.a = packed - begin * kAStep<T> * p.k;
+        p.b = shared_at(p, k0);
+        multiply_panels(p, begin, end, 0, p.b_panels());
+      } else {
+        pack_b(packed, p, k0, begin, end);
+        p.a = shared_at(p, k0);
+        p.b = packed - begin * kNR<T> * p.k;
+        multiply_panels(p, 0, p.a_panels(), begin, end);
+      }
+    }
+  }
+
+  void run() const {
+    if (cut.whole) {
+      parallel(cut.shards, [&](int64_t shard) {
+        for_depths([&](int64_t k0, const Block<T>& p) { pack_shared(p, k0, shard); });
+      });
+      parallel_slots(cut.shards, [&](int64_t shard, int64_t slot) {
+        for_depths([&](int64_t k0, const Block<T>& p) { multiply_own(p, k0, shard, slot); });
+      });
+      return;
+    }
+    for_depths([&](int64_t k0, const Block<T>& p) {
+      parallel(cut.shards, [&](int64_t shard) { pack_shared(p, k0, shard); });
+      parallel_slots(cut.shards, [&](int64_t shard, int64_t slot) { multiply_own(p, k0, shard, slot); });
+    });
   }
 };
 
-// One block of rows and columns, all k: see GemmCut::whole. `split_rows`: the tasks share B.
-template <class T, class FillB>
-void gemm_whole(const Problem<T>& g, const GemmCut& cut, const FillB& fill_b, T* packed_a, T* packed_b) {
-  const Packing<T, FillB> pack{g, fill_b};
-  const int64_t shards = cut.shards, b_panels = ceil_div(g.n, kNR<T>);
-  const int64_t a_panels = ceil_div(g.m, panel_rows(g.m));
-  const bool split_rows = g.m >= g.n;
-  // Panel j of block k0 of the shared operand lies after k0 times its width.
-  const int64_t a_all = split_rows ? 0 : a_panels * kAStep<T>, b_all = split_rows ? b_panels * kNR<T> : 0;
-  parallel(shards, [&](int64_t s) {
-    for_depths(g, cut, 0, 0, [&](int64_t k0, int64_t, const Block<T>& p) {
-      if (split_rows) {
-        pack.b(packed_b + k0 * b_all, p, 0, k0, b_panels * s / shards, b_panels * (s + 1) / shards);
-      } else {
-        pack.a(packed_a + k0 * a_all, p, 0, k0, a_panels * s / shards, a_panels * (s + 1) / shards);
-      }
-    });
-  });
-  parallel(shards, [&](int64_t s) {
-    const int64_t panels = split_rows ? a_panels : b_panels;
-    const int64_t begin = panels * s / shards, end = panels * (s + 1) / shards;
-    // A task's own panels lie where they would if all tasks' panels of the deepest block were packed.
-    T* const own = split_rows ? packed_a + begin * kAStep<T> * cut.k : packed_b + begin * kNR<T> * cut.k;
-    for_depths(g, cut, 0, 0, [&](int64_t k0, int64_t depth, Block<T>& p) {
-      p.a = packed_a + k0 * a_all;
-      p.b = packed_b + k0 * b_all;
-      if (split_rows) {
-        p.a = own - begin * kAStep<T> * depth;
-        pack.a(own - begin * kAStep<T> * depth, p, 0, k0, begin, end);
-        multiply_panels(p, begin, end, 0, b_panels);
-      } else {
-        p.b = own - begin * kNR<T> * depth;
-        pack.b(own - begin * kNR<T> * depth, p, 0, k0, begin, end);
-        multiply_panels(p, 0, a_panels, begin, end);
-      }
-    });
-  });
-}
-
-// The workspace holds gemm_cut(...).workspace(kBlocks<T>) elements, aligned to 64 bytes.
-template <class T, class FillB>
-void gemm(const Problem<T>& g, const GemmCut& cut, const FillB& fill_b, T* workspace) {
-  T* const packed_a = workspace;
-  T* const packed_b = workspace + round_up(cut.packed_a(kBlocks<T>), 64);
-  if (cut.whole) return gemm_whole(g, cut, fill_b, packed_a, packed_b);
-  const Packing<T, FillB> pack{g, fill_b};
-  const int64_t shards = cut.shards;
+// The workspace holds cut.workspace(cut.shards) elements, aligned to 64 bytes.
+template <class T>
+void gemm(const Problem<T>& g, const GemmCut& cut, T* workspace) {
   for (int64_t j0 = 0; j0 < g.n; j0 += cut.n) {
     for (int64_t i0 = 0; i0 < g.m; i0 += cut.m) {
-      for_depths(g, cut, i0, j0, [&](int64_t k0, int64_t, Block<T>& p) {
-        p.a = packed_a;
-        p.b = packed_b;
-        const int64_t a_panels = p.a_panels(), b_panels = p.b_panels();
-        parallel(shards, [&](int64_t s) {
-          pack.a(packed_a, p, i0, k0, a_panels * s / shards, a_panels * (s + 1) / shards);
-          pack.b(packed_b, p, j0, k0, b_panels * s / shards, b_panels * (s + 1) / shards);
-        });
-        const bool by_rows = p.m >= p.n;
-        parallel(shards, [&](int64_t s) {
-          if (by_rows) {
-            multiply_panels(p, a_panels * s / shards, a_panels * (s + 1) / shards, 0, b_panels);
-          } else {
-            multiply_panels(p, 0, a_panels, b_panels * s / shards, b_panels * (s + 1) / shards);
-          }
-        });
-      });
+      BlockProduct<T>{g, cut, i0, j0, workspace, workspace + cut.shared}.run();
     }
   }
 }
-
-// B given by strides.
-template <class T>
-struct StridedB {
-  const T* b;
-  int64_t row, column;
-  void operator()(T* to, int64_t k0, int64_t depth, int64_t j0, int64_t columns) const {
-    pack_b(to, b + k0 * row + j0 * column, row, column, columns, depth);
-  }
-};
 
 }  // namespace gemm
 }  // namespace

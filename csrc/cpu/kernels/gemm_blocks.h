@@ -31,21 +31,20 @@ inline constexpr int64_t kMaxShards = 16;
 // An operand packed whole, for every k, must not be larger than this: elements.
 inline constexpr int64_t kMaxWhole = int64_t{1} << 19;
 
-// How one product is cut into blocks.
+// How one product is cut. The smaller operand is shared: packed by all tasks together, for one block of k or,
+// where it is small, for every k. The tasks divide the other operand's rows or columns; each packs its own, a
+// group at a time that stays in the second-level cache.
 struct GemmCut {
   int64_t m, n, k;  // sizes of a block
-  int64_t shards;   // tasks per block
-  // The smaller operand is packed once, for every k, and each task packs what it alone needs of the other
-  // one: two parallel regions in all. Otherwise two for each block.
-  bool whole;
-  int64_t all_k;
+  int64_t shards;   // tasks
+  bool by_rows;     // tasks own rows of A and share B; otherwise they own columns of B and share A
+  bool whole;       // the shared operand is packed for every k: two parallel regions, not two for each block
+  int64_t group;    // own panels packed at a time
+  int64_t shared;   // elements of the shared panels
+  int64_t own;      // elements of a group's panels
 
-  // Elements of packed A and packed B.
-  int64_t packed_a(const GemmBlocks& b) const {
-    return ceil_div(m, b.mr) * b.a_step * (whole && m < n ? all_k : k);
-  }
-  int64_t packed_b(const GemmBlocks& b) const { return round_up(n, b.nr) * (whole && m >= n ? all_k : k); }
-  int64_t workspace(const GemmBlocks& b) const { return round_up(packed_a(b), 64) + packed_b(b); }
+  // For `slots` tasks at a time.
+  int64_t workspace(int64_t slots) const { return shared + slots * own; }
 };
 
 // At most sixteen tasks of at least a quarter Mflop; one thread below 1 Mflop.
@@ -56,14 +55,20 @@ struct GemmCut {
 }
 
 [[gnu::always_inline]] inline GemmCut gemm_cut(const GemmBlocks& b, int64_t m, int64_t n, int64_t k) {
-  GemmCut cut{even_block(m, kMaxShards * b.mc, b.mr),
-              even_block(n, b.nc, b.nr),
-              even_block(k, b.kc, 8),
-              gemm_shards(m, n, k),
-              false,
-              k};
-  const int64_t smaller = m < n ? ceil_div(m, b.mr) * b.a_step : round_up(n, b.nr);
-  cut.whole = cut.m == m && cut.n == n && smaller <= kMaxWhole / (k > 0 ? k : 1);
+  GemmCut cut{};
+  cut.by_rows = m >= n;
+  cut.m = cut.by_rows ? m : even_block(m, kMaxShards * b.mc, b.mr);
+  cut.n = cut.by_rows ? even_block(n, b.nc, b.nr) : n;
+  cut.k = even_block(k, b.kc, 8);
+  cut.shards = gemm_shards(m, n, k);
+  const int64_t rows = ceil_div(cut.m, b.mr), columns = ceil_div(cut.n, b.nr);  // panels
+  const int64_t width = cut.by_rows ? columns * b.nr : rows * b.a_step;
+  cut.whole = (cut.by_rows ? cut.n == n : cut.m == m) && width <= kMaxWhole / (k > 0 ? k : 1);
+  cut.shared = round_up(width * (cut.whole ? k : cut.k), 64);
+  const int64_t most = b.mc / (cut.by_rows ? b.mr : b.nr);
+  const int64_t each = ceil_div(cut.by_rows ? rows : columns, cut.shards);
+  cut.group = each > most ? ceil_div(each, ceil_div(each, most)) : each;
+  cut.own = round_up(cut.group * (cut.by_rows ? b.a_step : b.nr) * cut.k, 64);
   return cut;
 }
 

@@ -63,18 +63,20 @@ Status run_packed(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* worksp
   const gemm::Epilogue<T> epilogue = epilogue_of<T>(p, in);
   GemmCut cut = gemm_cut(gemm::kBlocks<T>, p.m, p.n, p.k);
   cut.shards = p.shards;
-  for_each_item<T>(p, in, out, [&](const T* a, const T* b, T* c, int64_t task) {
+  for_each_item<T>(p, in, out, [&](const T* a, const T* b, T* c, int64_t slot) {
     const gemm::Problem<T> problem{.m = p.m,
                                    .n = p.n,
                                    .k = p.k,
                                    .a = a,
                                    .a_row = p.a_row,
                                    .a_column = p.a_column,
+                                   .b = b,
+                                   .b_row = p.b_row,
+                                   .b_column = p.b_column,
                                    .c = c,
                                    .c_row = p.n,
                                    .epilogue = epilogue};
-    T* const packed = reinterpret_cast<T*>(static_cast<char*>(workspace) + task * p.item_workspace);
-    gemm::gemm(problem, cut, gemm::StridedB<T>{b, p.b_row, p.b_column}, packed);
+    gemm::gemm(problem, cut, reinterpret_cast<T*>(static_cast<char*>(workspace) + slot * p.item_workspace));
   });
   return {};
 }

@@ -21,7 +21,7 @@ struct MatmulPlan {
   int64_t batch;
   int64_t batch_tasks;  // tasks over the batch; one: the items in turn, each in `shards` tasks
   int64_t shards;
-  int64_t item_workspace;  // bytes for a batch task
+  int64_t item_workspace;  // bytes for each batch task that runs at a time
   int64_t batch_sizes[kMaxBatchRank], a_batch[kMaxBatchRank], b_batch[kMaxBatchRank];
   int32_t batch_rank;
   bool swapped;       // A is the second input
@@ -47,14 +47,14 @@ CHAINRULE_KERNEL_TABLE(MatvecTable, matvec)
 // Bytes on the stack for packed A, and for a packed panel of B.
 inline constexpr int64_t kStackBytes = 32768;
 
-// item(a, b, c, task) for every batch item; task numbers the workspace.
+// item(a, b, c, slot) for every batch item; the slot numbers the workspace.
 template <class T, class Item>
 [[gnu::always_inline]] inline void for_each_item(const MatmulPlan& p, Ptrs in, Ptrs out, Item&& item) {
   if (p.m == 0 || p.n == 0 || p.batch == 0) return;
   const T* const a = in.at<const T>(p.swapped ? 1 : 0);
   const T* const b = in.at<const T>(p.swapped ? 0 : 1);
   T* const c = out.at<T>(0);
-  parallel(p.batch_tasks, [&](int64_t task) {
+  parallel_slots(p.batch_tasks, [&](int64_t task, int64_t slot) {
     const int64_t end = p.batch * (task + 1) / p.batch_tasks;
     for (int64_t i = p.batch * task / p.batch_tasks; i < end; ++i) {
       int64_t rest = i, at_a = 0, at_b = 0;
@@ -64,7 +64,7 @@ template <class T, class Item>
         at_a += index * p.a_batch[d];
         at_b += index * p.b_batch[d];
       }
-      item(a + at_a, b + at_b, c + i * p.m * p.n, task);
+      item(a + at_a, b + at_b, c + i * p.m * p.n, slot);
     }
   });
 }

@@ -67,9 +67,9 @@ template <class T>
 Status run_rows(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
   const MatmulPlan& p = plan.as<MatmulPlan>();
   const T* const bias = in.count > 2 ? in.at<const T>(2) : nullptr;
-  for_each_item<T>(p, in, out, [&](const T* a, const T* x, T* y, int64_t task) {
+  for_each_item<T>(p, in, out, [&](const T* a, const T* x, T* y, int64_t slot) {
     if (p.b_row != 1 && p.k > 1) {  // dot products read x contiguously
-      T* const copy = reinterpret_cast<T*>(static_cast<char*>(workspace) + task * p.item_workspace);
+      T* const copy = reinterpret_cast<T*>(static_cast<char*>(workspace) + slot * p.item_workspace);
       for (int64_t k = 0; k < p.k; ++k) copy[k] = x[k * p.b_row];
       x = copy;
     }

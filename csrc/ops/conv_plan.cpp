@@ -85,6 +85,16 @@ void choose_panels(cpu::ConvPlan& c, int64_t taps, int64_t wanted, DType dtype) 
   c.buffer = c.block;
 }
 
+// A product for each image: see conv_product.h.
+void choose_product(cpu::ConvPlan& c, DType dtype, Plan& plan) {
+  const int wide = dtype == DType::float64;
+  const cpu::ConvTable& kernels = cpu::conv_kernels();
+  const int64_t positions = c.planes.axis[0].out * c.planes.axis[1].out;
+  const cpu::GemmCut cut = cpu::gemm_cut(kernels.blocks[wide], c.filters, positions, c.planes.channels);
+  c.run = kernels.product[wide];
+  plan.workspace = bytes_of(0, {{1, cut.workspace(cut.shards)}}, dtype);
+}
+
 // So few positions with sums so long that the weights are read where they are.
 bool dots_serve(const ConvPlanes& p, int64_t filters) {
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
@@ -163,6 +173,10 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   c.contiguous_rows = w.phases == 1 && w.out_step == 1 && w.out_origin == 0 && p.pitch == w.out &&
                       h.phases == 1 && h.out_step == 1 && h.out_origin == 0;
   c.table = round_up(p.channels * taps, 8);
+  constexpr int64_t kMostProducts = 3;
+  if (packed && p.in_place && taps == 1 && p.images * p.groups <= kMostProducts) {
+    return choose_product(c, dtype, plan);
+  }
   if (packed) {
     choose_panels(c, taps, wanted, dtype);
   } else {

@@ -134,7 +134,10 @@ CASES = [
     conv("large-1x1", (4, 32, 20, 20), (48, 32, 1, 1), large=True),
     # Wide enough for panels that are packed: odd tails of filters, taps and positions, several blocks of taps.
     conv("large-packed", (2, 40, 23, 21), (27, 40, 3, 3), padding=1, large=True),
-    conv("large-packed-1x1", (2, 80, 17, 19), (29, 80, 1, 1), large=True),
+    conv("large-packed-1x1", (4, 80, 11, 13), (29, 80, 1, 1), large=True),
+    conv("large-product", (2, 80, 17, 19), (29, 80, 1, 1), large=True),
+    conv("large-product-deep", (1, 600, 9, 11), (43, 600, 1, 1), large=True),
+    conv("large-product-groups", (1, 140, 17, 19), (60, 70, 1, 1), groups=2, bias=False, large=True),
     conv(
         "large-packed-groups",
         (2, 72, 27, 25),

@@ -108,6 +108,8 @@ CASES = [
     conv("large-col2im-few", (1, 300, 6, 5), (300, 7, 5, 5), padding=2, large=True),
     conv("large-winograd", (3, 18, 13, 15), (18, 20, 3, 3), padding=1, large=True),
     conv("large-winograd-padding", (4, 16, 17, 14), (16, 18, 3, 3), padding=(0, 3), large=True),
+    conv("large-product", (1, 70, 23, 22), (70, 33, 1, 1), large=True),
+    conv("large-product-groups", (3, 128, 17, 13), (128, 25, 1, 1), groups=2, large=True),
     conv("large-packed", (2, 48, 20, 19), (48, 26, 3, 3), stride=2, padding=1, output_padding=1, large=True),
     conv("large", (16, 16, 14, 14), (16, 32, 3, 3), padding=1, large=True),
     conv("large-doubling", (8, 32, 14, 14), (32, 16, 4, 4), stride=2, padding=1, large=True),

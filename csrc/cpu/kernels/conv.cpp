@@ -6,6 +6,7 @@
 #include "cpu/kernels/conv_depthwise.h"
 #include "cpu/kernels/conv_dots.h"
 #include "cpu/kernels/conv_packed.h"
+#include "cpu/kernels/conv_product.h"
 #include "cpu/kernels/conv_phases.h"
 #include "cpu/kernels/conv_rows.h"
 #include "cpu/kernels/conv_tile.h"
@@ -241,6 +242,7 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
 extern constinit const ConvTable conv = {
     .run = {run<float, Convolution>, run<double, Convolution>},
     .packed = {run<float, PackedConvolution>, run<double, PackedConvolution>},
+    .product = {run_product<float>, run_product<double>},
     .rows = {run_rows<float>, run_rows<double>},
     .dots = {run_dots<float>, run_dots<double>},
     .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},

@@ -122,6 +122,7 @@ struct BlockProduct {
       p.add = k0 > 0;
       if (k0 + p.k == g.k) {
         p.epilogue = g.epilogue;
+        if (p.epilogue.row_bias) p.epilogue.row_bias += i0;
         if (p.epilogue.column_bias) p.epilogue.column_bias += j0;
       }
       body(k0, p);

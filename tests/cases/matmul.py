@@ -79,6 +79,9 @@ CASES = [
     *[product(f"matmul-vecmat-{a}-{b}", (21,), (21, 9), layouts=(b, a)) for a in ALL_LAYOUTS for b in ALL_LAYOUTS],
     product("matmul-large-rows", (300, 130), (130, 70), large=True),
     product("matmul-large-columns", (40, 520), (520, 600), large=True),
+    # Tasks that pack their rows or columns in several groups.
+    product("matmul-large-groups-of-rows", (3001, 21), (21, 20), large=True),
+    product("matmul-large-groups-of-columns", (20, 21), (21, 3001), large=True),
     product("matmul-large-deep", (70, 1500), (1500, 65), large=True, layouts=("transposed", "transposed")),
     product("matmul-large-batch", (24, 40, 50), (24, 50, 30), large=True),
     product("matmul-large-batch-dots", (20, 7, 390), (20, 390, 9), large=True, layouts=("contiguous", "transposed")),

@@ -67,15 +67,21 @@ void plan_col2im(const Shape& image, const Shape& weight, const Shape& result, c
 
   const int64_t weights = ceil_div(rows, c.panel) * blocks.a_step * c.channels * c.blocks() * c.groups;
   const int64_t source = c.columns * c.channels * c.units() * c.groups;
-  c.shared_weights = weights <= source;
-  c.shared = std::min(weights, source);
+  const double flops = 2.0 * static_cast<double>(c.images * c.groups * h.source * w.source) *
+                       static_cast<double>(c.channels) * static_cast<double>(c.filters * c.taps());
+  c.tasks = std::min(wanted_tasks(flops), c.groups * c.units() * c.blocks());
+  // The smaller operand is shared. Where units are so few that tasks would pack the same one, it is the one
+  // whose sharing leaves less to pack.
+  const int64_t times = std::max(c.tasks, c.groups * c.blocks());
+  c.shared_weights = c.groups * c.units() < c.tasks
+                         ? weights + c.tasks * (c.columns * c.channels) <=
+                               source + times * (weights / (c.blocks() * c.groups))
+                         : weights <= source;
+  c.shared = c.shared_weights ? weights : source;
   c.own = c.shared_weights ? c.columns * c.channels : weights / (c.blocks() * c.groups);
   c.buffer = round_up(c.own + rows * c.columns, 16);
   c.table = round_up(c.phases() + 1 + 2 * c.taps(), 8);
 
-  const double flops = 2.0 * static_cast<double>(c.images * c.groups * h.source * w.source) *
-                       static_cast<double>(c.channels) * static_cast<double>(c.filters * c.taps());
-  c.tasks = std::min(wanted_tasks(flops), c.groups * c.units() * c.blocks());
   const int64_t parts = c.groups * (c.shared_weights ? c.blocks() : c.units());
   c.pack_tasks = std::min({std::max<int64_t>(c.shared / 32768, 1), parts, c.tasks});
   c.shared = round_up(c.shared, 16);

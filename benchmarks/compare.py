@@ -33,7 +33,7 @@ import numpy as np
 from limits import Limits
 from targets import TARGETS
 
-from cases import ONE_LAYOUT, Case, load
+from cases import ONE_LAYOUT, SHAPES, Case, load
 
 HERE = Path(__file__).parent
 PEERS = ("numpy", "torch", "jax")
@@ -41,7 +41,7 @@ STEP_PEERS = ("torch", "torch.compile", "jax", "sklearn")  # of captured steps
 ALL_PEERS = tuple(dict.fromkeys(PEERS + STEP_PEERS))
 SAMPLE_SECONDS = 0.004  # a sample is repeated calls of at least this long
 TOLERANCE = 2e-4  # relative to the largest value: float32 sums in another order
-CAPS = {  # how peers are told to stay below AVX-512
+CAPS = {  # how each library is told; MKL, which PyTorch takes for products and exp, does not listen on AMD's
     "v3": {
         "CHAINRULE_ISA": "v3",
         "ATEN_CPU_CAPABILITY": "avx2",
@@ -50,7 +50,15 @@ CAPS = {  # how peers are told to stay below AVX-512
         "OPENBLAS_CORETYPE": "Haswell",
         "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
     },
-    "v2": {"CHAINRULE_ISA": "v2"},
+    "v2": {
+        "CHAINRULE_ISA": "v2",
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4",
+        "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
+    },
 }
 
 
@@ -287,10 +295,11 @@ def cpu_name() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--only", nargs="*", help="families: names of files in shapes/")
+    families = sorted(path.stem for path in SHAPES.glob("*.txt"))
+    parser.add_argument("--only", nargs="*", choices=families, help="families: files in shapes/")
     parser.add_argument("--group", nargs="*", help="groups: headings in those files")
-    parser.add_argument("--peers", nargs="*", help="default: all that have such cases")
-    parser.add_argument("--isa", default="", help="cap chainrule and the peers: v3 or v2")
+    parser.add_argument("--peers", nargs="*", choices=ALL_PEERS, help="default: all that have such cases")
+    parser.add_argument("--isa", default="", choices=("", *CAPS), help="cap chainrule and the peers")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--samples", type=int, default=3, help="in each round, for each library")
@@ -298,7 +307,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.peers is None:
         options.peers = STEP_PEERS if options.only == ["capture"] else PEERS
-    cases = [c for c in load(options.only, options.threads) if not options.group or c.group in options.group]
+    cases = load(options.only, options.threads)
+    if unknown := set(options.group or []) - {c.group for c in cases}:
+        parser.error(f"no such groups here: {', '.join(sorted(unknown))}")
+    cases = [c for c in cases if not options.group or c.group in options.group]
 
     workers = [Worker(name, options.isa) for name in ("chainrule", *options.peers)]
     for worker in workers:

@@ -205,7 +205,7 @@ def limit_of(case: Case, seconds: float, limits: Limits) -> dict:
     else:
         return {"rate": None, "unit": "", "of_limit": None}
     limit = measured()
-    for _ in range(0 if case.filtered else 4):
+    for _ in range(0 if case.filtered else 8):
         if rate <= limit:
             break
         limit = measured(again=True)

@@ -55,7 +55,7 @@ def run(captured, changes, steps=10, make_job=Job, rows=lambda i: BATCH, **optio
 
 
 def same_as_eager(changes, programs=None, **more):
-    options = {k: more.pop(k) for k in ("warmup", "max_programs", "check") if k in more}
+    options = {k: more.pop(k) for k in ("warmup", "max_programs", "check", "passes") if k in more}
     expected, _ = run(False, changes, **more)
     actual, step = run(True, changes, **more, **options)
     for i, (a, b) in enumerate(zip(actual, expected, strict=True)):

@@ -409,3 +409,27 @@ def test_a_program_takes_about_the_memory_that_eager_needs_at_once(rows):
     captured(x, y)
     assert captured.programs[0].bytes <= 1.2 * needed
     assert captured.programs[0].buffers == 1
+
+
+def test_a_captured_function_can_be_copied_and_not_pickled():
+    import copy
+    import pickle
+
+    class Trainer:
+        def __init__(self):
+            self.total = cr.zeros(2)
+            self.step = cr.capture(self.add, passes=("dead",))
+
+        def add(self, x):
+            return self.total.add_(x)
+
+    first = Trainer()
+    for _ in range(3):
+        first.step(cr.ones(2))
+    second = copy.deepcopy(first)
+    for _ in range(3):
+        second.step(cr.ones(2))
+    assert first.total.tolist() == [3.0, 3.0] and second.total.tolist() == [6.0, 6.0]
+    assert copy.copy(first.step)(cr.ones(2)).tolist() == [4.0, 4.0]
+    with pytest.raises(TypeError, match="cannot be pickled, because its programs hold this process's memory"):
+        pickle.dumps(first.step)

@@ -400,3 +400,54 @@ def test_settings_and_schedules_are_data():
         job.optimizer.param_groups[0]["lr"] *= 0.3
 
     same_as_eager({2: slower, 5: slower, 6: slower}, programs=1)
+
+
+# ---- the same when the whole call is native ----
+def test_settings_that_change_between_native_calls_are_taken():
+    def halve(job):
+        job.optimizer.param_groups[0]["lr"] *= 0.5
+
+    def eager_step_in_between(job):
+        lr = job.optimizer.param_groups[0]["lr"]
+        job.optimizer.param_groups[0]["lr"] = 7.0
+        job.model(batch(0)[0]).sum().backward()
+        job.optimizer.step()
+        job.optimizer.param_groups[0]["lr"] = lr  # the very object of before
+
+    def betas(job):
+        job.optimizer.param_groups[0]["betas"] = (0.5, 0.6)
+
+    same_as_eager({5: halve, 6: halve, 9: eager_step_in_between, 11: betas}, programs=1, steps=14)
+
+
+def test_a_setting_that_is_an_array_is_read_at_every_call():
+    rate = np.array(0.1)
+
+    def use_array(job):
+        job.optimizer.param_groups[0]["lr"] = rate
+        rate[...] = 0.1
+
+    def change(job):
+        rate[...] = 0.01
+
+    same_as_eager({0: use_array, 6: change}, steps=10)
+
+
+def test_a_native_call_takes_only_what_it_was_recorded_for():
+    f = cr.capture(lambda x: x * 2)
+    x = cr.ones(3)
+    for _ in range(4):
+        f(x)
+    assert len(f.programs) == 1 and f.programs[0].replays == 2
+    assert f(np.ones(3, np.float32)).tolist() == [2.0] * 3
+    assert f(cr.ones(4)).tolist() == [2.0] * 4
+    assert f(cr.ones(3, dtype=cr.float64)).dtype is cr.float64
+    with pytest.raises(ValueError, match="requires grad"):
+        f(cr.ones(3).requires_grad_())
+    with pytest.raises(TypeError):
+        f()
+    with pytest.raises(TypeError):
+        f(x, x)
+    with cr.no_grad():
+        assert f(x).tolist() == [2.0] * 3
+    assert f(x).tolist() == [2.0] * 3

@@ -57,6 +57,15 @@ inline PyObject*& slot(PyObject* object, Py_ssize_t offset) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
 }
 
+// Where a slot of a class with __slots__ lies.
+Py_ssize_t offset_of(const py::handle& type, const char* name);
+
+// Whether this thread records gradients.
+bool grad_mode();
+
+// A new chainrule.Tensor without history; null with a Python error set.
+PyObject* make_tensor(TensorRef native);
+
 // The native tensor that an object is or, being a chainrule.Tensor, holds; null for anything else.
 inline Tensor* tensor_in(PyObject* object) {
   if (Py_TYPE(object) == tensor_type) return unwrap(object);
@@ -92,6 +101,7 @@ void init_optim(py::module_& m);
 void init_batchnorm(py::module_& m);
 void init_guard(py::module_& m);
 void init_program(py::module_& m);
+void init_replay(py::module_& m);
 void init_autograd(py::module_& m);
 void init_node(py::module_& m);
 void init_count_alloc(py::module_& m);

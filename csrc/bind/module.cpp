@@ -104,6 +104,7 @@ PYBIND11_MODULE(_core, m) {
   init_batchnorm(m);
   init_guard(m);
   init_program(m);
+  init_replay(m);
   init_autograd(m);
   init_node(m);
 #ifdef CHAINRULE_COUNT_ALLOC

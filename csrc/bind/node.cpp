@@ -255,18 +255,25 @@ PyMethodDef module_methods[] = {
     {"wrap", wrap_tensor, METH_O, "wrap(native: Tensor) -> typing.Any\n\nA Tensor without history."},
     {nullptr, nullptr, 0, nullptr}};
 
-Py_ssize_t offset_of(const py::handle& type, const char* name) {
-  const py::object descriptor = type.attr("__dict__")[name];
-  check<TypeError>(Py_TYPE(descriptor.ptr()) == &PyMemberDescr_Type, "bind_tensor_class: no slot ", name);
-  return reinterpret_cast<PyMemberDescrObject*>(descriptor.ptr())->d_member->offset;
-}
-
 void bind_tensor_class(const py::type& cls) {
   tensor_slots = {reinterpret_cast<PyTypeObject*>(cls.inc_ref().ptr()), offset_of(cls, "_t"),
                   offset_of(cls, "_node"), offset_of(cls, "_leaf")};
 }
 
 }  // namespace
+
+Py_ssize_t offset_of(const py::handle& type, const char* name) {
+  const py::object descriptor = type.attr("__dict__")[name];
+  check<TypeError>(Py_TYPE(descriptor.ptr()) == &PyMemberDescr_Type, "bind_tensor_class: no slot ", name);
+  return reinterpret_cast<PyMemberDescrObject*>(descriptor.ptr())->d_member->offset;
+}
+
+bool grad_mode() { return grad_enabled; }
+
+PyObject* make_tensor(TensorRef native) {
+  const py::object held = py::reinterpret_steal<py::object>(wrap(std::move(native)));
+  return make_tensor(held.ptr(), Py_None);
+}
 
 void init_node(py::module_& m) {
   using namespace pybind11::literals;

@@ -4,7 +4,6 @@
 
 #include "bind/casters.h"
 #include "core/generator.h"
-#include "ops/elementwise.h"
 
 namespace chainrule::bind {
 
@@ -16,22 +15,6 @@ py::tuple signature_of(const std::vector<TensorRef>& tensors) {
     all[i] = py::make_tuple(tensors[i]->dtype(), tensors[i]->shape());
   }
   return all;
-}
-
-py::object plain_tensors(const py::tuple& arguments) {
-  const size_t n = arguments.size();
-  py::list natives(n);
-  py::tuple signature(n);
-  for (size_t i = 0; i < n; ++i) {
-    PyObject* const argument = PyTuple_GET_ITEM(arguments.ptr(), static_cast<Py_ssize_t>(i));
-    if (Py_TYPE(argument) != tensor_slots.type || slot(argument, tensor_slots.node) != Py_None)
-      return py::none();
-    const Tensor* const tensor = tensor_in(argument);
-    if (tensor == nullptr) return py::none();
-    natives[i] = py::reinterpret_borrow<py::object>(slot(argument, tensor_slots.native));
-    signature[i] = py::make_tuple(tensor->dtype(), tensor->shape());
-  }
-  return py::make_tuple(natives, signature);
 }
 
 }  // namespace
@@ -46,8 +29,11 @@ void init_program(py::module_& m) {
       .def("end", &Program::end)
       .def("replay", &Program::replay, "traced"_a = false, py::call_guard<py::gil_scoped_release>())
       .def(
-          "plan_memory", [](Program& p, const std::vector<TensorRef>& results) { p.plan_memory(results); },
-          "results"_a)
+          "finish",
+          [](Program& p, const std::vector<TensorRef>& results, bool dead, bool fuse, bool in_place) {
+            p.finish(results, {.dead = dead, .fuse = fuse, .in_place = in_place});
+          },
+          "results"_a, "dead"_a, "fuse"_a, "in_place"_a, "Optimisation passes and the layout of the memory.")
       .def_property_readonly("trace", &Program::trace)
       .def("state", &Program::state)
       .def("restore", &Program::restore, "state"_a)
@@ -64,26 +50,11 @@ void init_program(py::module_& m) {
              }
              return found;
            })
-      .def(
-          "load",
-          [](const Program& p, const std::vector<TensorRef>& held, const std::vector<TensorRef>& given) {
-            for (size_t i = 0; i < given.size(); ++i) {
-              if (p.writes(*given[i])) return static_cast<int>(i);
-            }
-            for (size_t i = 0; i < given.size(); ++i) ops::copy_(held[i], given[i]);
-            return -1;
-          },
-          "held"_a, "given"_a,
-          "Copies arguments into the program's; the first that shares memory which the program writes, or "
-          "-1.")
-      .def("touches", &Program::touches, "tensor"_a, "The same, or reads it.")
+      .def("touches", &Program::touches, "tensor"_a,
+           "Whether a call reads or writes this tensor's memory, outside of the program's own.")
       .def("writes", &Program::writes, "tensor"_a,
            "Whether a call writes this tensor's memory, outside of the program's own.");
   m.def("signature", signature_of, "tensors"_a, "Dtypes and shapes: what a recording depends on.");
-  m.def("plain_tensors", plain_tensors, "arguments"_a,
-        "The native tensors of Tensors without history, and their signature; None where an argument is "
-        "something "
-        "else.");
   m.def(
       "move_out",
       [](const TensorRef& tensor, const TensorRef& buffer) {

@@ -48,6 +48,8 @@ struct Plan : PlanData {
   }
 };
 
+enum class Role : uint8_t { other, relu, relu_grad };
+
 struct OpDef {
   const char* name;
   // Pure and device-neutral: the only place that checks shapes and dtypes and says what comes out.
@@ -60,6 +62,13 @@ struct OpDef {
   bool (*mutates)(int input, int count) = nullptr;
   // Whether an output may be the very memory of an input (bit i: input i). Partial overlap never may.
   uint64_t may_share = 0;
+  // Whether run looks at values and may report one that is not allowed.
+  bool may_fail = false;
+  // What the passes over a recording know (program_passes.cpp). A plan can take over the ReLU of the op's
+  // first result, or, of its first input, the gradient of a ReLU, whose result then is input `relu_result`.
+  Role role = Role::other;
+  bool (*fuse_relu)(Plan& plan) = nullptr;
+  int relu_result = -1;
 };
 
 inline constexpr uint64_t kShareAll = ~uint64_t{0};

@@ -43,6 +43,10 @@ struct PlanData {
     return *new (bytes) T;
   }
   template <class T>
+  T& edit() {
+    return *reinterpret_cast<T*>(bytes);
+  }
+  template <class T>
   [[gnu::always_inline]] const T& as() const {
     return *reinterpret_cast<const T*>(bytes);
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 
 #include "core/error.h"
 #include "core/fpmode.h"
@@ -14,6 +13,8 @@ namespace {
 
 thread_local Program* recording_program = nullptr;
 thread_local MemoryPool::Scope* recording_scope = nullptr;
+
+size_t bytes_of(const Tensor& t) { return static_cast<size_t>(t.shape().numel()) * size_of(t.dtype()); }
 
 std::string line_of(const OpDef& op, std::span<Tensor* const> in, std::span<TensorRef> out) {
   std::string line = op.name;
@@ -73,6 +74,8 @@ void Program::record(const OpDef& op, const Plan& plan, std::span<Tensor* const>
   const int n_in = static_cast<int>(in.size()), n_out = static_cast<int>(out.size());
   calls_.push_back({&op, plan, static_cast<int>(pointers_.size()), n_in, n_out,
                     static_cast<int>(written_spans_.size()), 0, workspace ? workspace->data() : nullptr});
+  for (const Tensor* t : in) bytes_.push_back(t && t->is_contiguous() ? bytes_of(*t) : 0);
+  for (const TensorRef& t : out) bytes_.push_back(t->is_contiguous() ? bytes_of(*t) : 0);
   pool_->set_clock(calls_.size());
   lines_.push_back(line_of(op, in, out));
   // The program's own memory stays valid with its pool; keeping its storages would stop it from being reused.
@@ -82,8 +85,7 @@ void Program::record(const OpDef& op, const Plan& plan, std::span<Tensor* const>
   };
   const auto written = [&](const Tensor& t) {
     if (!t.is_contiguous()) return;
-    written_spans_.push_back({static_cast<int>(pointers_.size()) - 1,
-                              static_cast<size_t>(t.shape().numel()) * size_of(t.dtype())});
+    written_spans_.push_back({static_cast<int>(pointers_.size()) - 1, bytes_of(t)});
   };
   for (int i = 0; i < n_in; ++i) {
     pointers_.push_back(in[i] ? in[i]->data() : nullptr);
@@ -204,102 +206,13 @@ void Program::replay(bool traced) {
       mark_written();  // calls before this one have written
       throw_status(*call.op, status);
     }
-    if (traced) trace_.push_back(hash_written(call));
+    if (traced) trace_.push_back(call.fused ? 0 : hash_written(call));
   }
   mark_written();
 }
 
 void Program::mark_written() {
   for (const auto& [storage, writer] : written_) storage->mark_written(writer);
-}
-
-namespace {
-
-// Where each block of the log goes: the largest first, each at the lowest place that is free as long as it
-// lives.
-std::vector<size_t> place_blocks(const std::vector<MemoryPool::Taken>& log, size_t& total) {
-  std::vector<size_t> order(log.size()), at(log.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return log[a].bytes > log[b].bytes; });
-  std::vector<size_t> placed;  // sorted by place
-  total = 0;
-  for (const size_t i : order) {
-    size_t place = 0;
-    for (const size_t j : placed) {
-      if (log[j].begin >= log[i].end || log[i].begin >= log[j].end) continue;  // never alive together
-      if (at[j] >= place + log[i].bytes) break;                                // room before this one
-      place = std::max(place, at[j] + log[j].bytes);
-    }
-    at[i] = place;
-    total = std::max(total, place + log[i].bytes);
-    placed.insert(
-        std::upper_bound(placed.begin(), placed.end(), place, [&](size_t p, size_t j) { return p < at[j]; }),
-        i);
-  }
-  return at;
-}
-
-}  // namespace
-
-void Program::plan_memory(std::span<const TensorRef> results) {
-  constexpr size_t kMost = 4096;  // placing takes the square of their number
-  if (pool_->log().empty() || pool_->log().size() > kMost) return;
-  std::vector<MemoryPool::Taken> log = pool_->log();
-  for (auto& taken : log) taken.end = std::max(taken.end, taken.begin + 1);  // a workspace lives for one call
-  size_t total = 0;
-  const std::vector<size_t> at = place_blocks(log, total);
-  if (total >= pool_->bytes()) return;
-
-  // The blocks that were at an address, in time.
-  std::map<char*, std::vector<size_t>> blocks;
-  for (size_t i = 0; i < log.size(); ++i) blocks[log[i].data].push_back(i);
-  const auto entry_of = [&](const void* pointer, size_t call) -> const size_t* {
-    auto* const p = const_cast<char*>(static_cast<const char*>(pointer));
-    auto found = blocks.upper_bound(p);
-    if (found == blocks.begin()) return nullptr;
-    const std::vector<size_t>& entries = (--found)->second;
-    const size_t* last = nullptr;
-    for (const size_t& i : entries) {
-      if (log[i].begin <= call && p < log[i].data + std::max<size_t>(log[i].bytes, 1)) last = &i;
-    }
-    return last;
-  };
-  struct Move {
-    Storage* storage;
-    size_t entry;
-    std::vector<char> bytes;
-  };
-  std::vector<Move> moves;
-  for (const TensorRef& result : results) {
-    Storage* const storage = result->storage().get();
-    const bool known =
-        std::any_of(moves.begin(), moves.end(), [&](const Move& m) { return m.storage == storage; });
-    if (known || !storage->in_pool(*pool_)) continue;
-    const char* const data = static_cast<const char*>(storage->data());
-    moves.push_back({storage, *entry_of(data, calls_.size()), {data, data + storage->bytes()}});
-  }
-  std::vector<std::pair<void**, size_t>> pointers;  // what points into the pool, and its new place
-  const auto collect = [&](void*& pointer, size_t call) {
-    const size_t* const i = pointer ? entry_of(pointer, call) : nullptr;
-    if (i)
-      pointers.emplace_back(&pointer,
-                            at[*i] + static_cast<size_t>(static_cast<char*>(pointer) - log[*i].data));
-  };
-  for (size_t c = 0; c < calls_.size(); ++c) {
-    Call& call = calls_[c];
-    for (int i = 0; i < call.n_in + call.n_out; ++i)
-      collect(pointers_[static_cast<size_t>(call.first + i)], c);
-    collect(call.workspace, c);
-  }
-  char* const arena = pool_->replace_blocks(total);
-  for (const auto& [pointer, place] : pointers) *pointer = arena + place;
-  for (const Move& move : moves) {
-    char* const data = arena + at[move.entry];
-    std::memcpy(data, move.bytes.data(), move.bytes.size());
-    move.storage->move_to(data);
-    pool_->add_moved(data, move.bytes.size());
-  }
 }
 
 bool Program::touches(const Tensor& tensor) const {

@@ -52,9 +52,14 @@ class Program : public RefCounted<Program> {
   bool writes(const Tensor& tensor) const;
   bool touches(const Tensor& tensor) const;  // reads or writes
 
-  // After recording, when only `results` still hold the program's memory: lays it out anew, all blocks in
-  // one, so that it takes about what is alive at the same time.
-  void plan_memory(std::span<const TensorRef> results);
+  // After recording, when only `results` still hold the program's memory: passes that keep the bits, and the
+  // memory laid out anew, all blocks in one, so that it takes about what is alive at the same time.
+  struct Passes {
+    bool dead = true;      // calls whose results nothing reads
+    bool fuse = true;      // ReLUs and their gradients into the calls before and after them
+    bool in_place = true;  // results over inputs that nothing reads any more
+  };
+  void finish(std::span<const TensorRef> results, Passes passes);
 
   // Runs every recorded call in order; throws what the first failing one reports.
   void replay(bool traced = false);
@@ -94,6 +99,7 @@ class Program : public RefCounted<Program> {
     int first, n_in, n_out;  // into pointers_
     int written, n_written;  // into written_spans_
     void* workspace;
+    bool dropped = false, fused = false;  // by the passes: gone, or does what another call did
   };
   struct Span {
     int pointer;
@@ -105,6 +111,15 @@ class Program : public RefCounted<Program> {
     uint64_t blocks;
   };
 
+  class Uses;
+  bool drop_dead(Uses& uses);
+  bool fuse_relus(Uses& uses);
+  bool fuse_relu(Uses& uses, size_t relu);
+  bool fuse_relu_grad(Uses& uses, size_t relu_grad);
+  bool share_inputs(Uses& uses);
+  void drop_calls();
+  void lay_out(const Uses& uses, std::span<const TensorRef> results, bool always);
+
   void reserve_draws();
   void mark_written();
   uint64_t hash_written(const Call& call) const;
@@ -112,6 +127,7 @@ class Program : public RefCounted<Program> {
   Ref<MemoryPool> pool_;
   std::vector<Call> calls_;
   std::vector<void*> pointers_;
+  std::vector<size_t> bytes_;        // behind each, where they are contiguous; otherwise 0
   std::vector<Span> written_spans_;  // contiguous ones
   std::vector<std::string> lines_;
   std::vector<uint64_t> trace_;

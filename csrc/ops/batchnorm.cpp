@@ -129,13 +129,21 @@ Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* wo
   return plan.as<BatchnormPlan>().kernel(stream, plan, in, out, workspace);
 }
 
+bool fuse_relu(Plan& plan) {
+  plan.edit<BatchnormPlan>().relu = true;
+  return true;
+}
+
 const OpDef train_def{.name = "batch_norm",
                       .infer = infer_train,
                       .plan = {plan_train},
                       .run = {run_cpu},
-                      .mutates = [](int input, int) { return input >= 3; }};
-const OpDef eval_def{.name = "batch_norm", .infer = infer_eval, .plan = {plan_eval}, .run = {run_cpu}};
-const OpDef grad_def{.name = "batch_norm_grad", .infer = infer_grad, .plan = {plan_grad}, .run = {run_cpu}};
+                      .mutates = [](int input, int) { return input >= 3; },
+                      .fuse_relu = fuse_relu};
+const OpDef eval_def{
+    .name = "batch_norm", .infer = infer_eval, .plan = {plan_eval}, .run = {run_cpu}, .fuse_relu = fuse_relu};
+const OpDef grad_def{
+    .name = "batch_norm_grad", .infer = infer_grad, .plan = {plan_grad}, .run = {run_cpu}, .relu_result = 5};
 
 TensorRef packed(const OptionalTensor& t) { return t ? contiguous(t) : TensorRef{}; }
 

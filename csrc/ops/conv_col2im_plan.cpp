@@ -73,10 +73,9 @@ void plan_col2im(const Shape& image, const Shape& weight, const Shape& result, c
   // The smaller operand is shared. Where units are so few that tasks would pack the same one, it is the one
   // whose sharing leaves less to pack.
   const int64_t times = std::max(c.tasks, c.groups * c.blocks());
-  c.shared_weights = c.groups * c.units() < c.tasks
-                         ? weights + c.tasks * (c.columns * c.channels) <=
-                               source + times * (weights / (c.blocks() * c.groups))
-                         : weights <= source;
+  c.shared_weights = c.groups * c.units() < c.tasks ? weights + c.tasks * (c.columns * c.channels) <=
+                                                          source + times * (weights / (c.blocks() * c.groups))
+                                                    : weights <= source;
   c.shared = c.shared_weights ? weights : source;
   c.own = c.shared_weights ? c.columns * c.channels : weights / (c.blocks() * c.groups);
   c.buffer = round_up(c.own + rows * c.columns, 16);

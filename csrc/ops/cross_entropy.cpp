@@ -90,27 +90,31 @@ const OpDef cross_entropy_def{
     .infer = [](Metas in, const Params& p,
                 std::span<Meta> out) { infer_forward("cross_entropy", in, p, out); },
     .plan = {plan_cpu<&CrossEntropyTable::forward, 0>},
-    .run = {run_cpu}};
+    .run = {run_cpu},
+    .may_fail = true};
 
 const OpDef cross_entropy_grad_def{
     .name = "cross_entropy_grad",
     .infer = [](Metas in, const Params& p,
                 std::span<Meta> out) { infer_backward("cross_entropy_grad", in, p, out); },
     .plan = {plan_cpu<&CrossEntropyTable::backward, 1>},
-    .run = {run_cpu}};
+    .run = {run_cpu},
+    .may_fail = true};
 
 const OpDef nll_loss_def{
     .name = "nll_loss",
     .infer = [](Metas in, const Params& p, std::span<Meta> out) { infer_forward("nll_loss", in, p, out); },
     .plan = {plan_cpu<&CrossEntropyTable::nll_forward, 0>},
-    .run = {run_cpu}};
+    .run = {run_cpu},
+    .may_fail = true};
 
 const OpDef nll_loss_grad_def{
     .name = "nll_loss_grad",
     .infer = [](Metas in, const Params& p,
                 std::span<Meta> out) { infer_backward("nll_loss_grad", in, p, out); },
     .plan = {plan_cpu<&CrossEntropyTable::nll_backward, 1>},
-    .run = {run_cpu}};
+    .run = {run_cpu},
+    .may_fail = true};
 
 TensorRef contiguous_or_null(const OptionalTensor& t) { return t ? contiguous(t) : TensorRef{}; }
 

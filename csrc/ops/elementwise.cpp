@@ -1,6 +1,7 @@
 #include "ops/elementwise.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "core/error.h"
 #include "cpu/kernels/elementwise.h"
@@ -117,7 +118,10 @@ const OpDef def{.name = kName.text,
                 .infer = infer<kName, Member, kResult>,
                 .plan = {plan_cpu<Member>},
                 .run = {run_cpu},
-                .may_share = kShareAll};
+                .may_share = kShareAll,
+                .role = std::string_view(kName.text) == "relu"        ? Role::relu
+                        : std::string_view(kName.text) == "relu_grad" ? Role::relu_grad
+                                                                      : Role::other};
 
 // copy_ writes its first input: the target may be any strided view, and of another dtype.
 void infer_copy(Metas in, const Params&, std::span<Meta>) {

@@ -95,14 +95,18 @@ Status run_gather_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, v
   return plan.as<GatherPlan>().kernel(stream, plan, in, out, workspace);
 }
 
-const OpDef gather_def{
-    .name = "gather", .infer = infer_gather, .plan = {plan_gather_cpu}, .run = {run_gather_cpu}};
+const OpDef gather_def{.name = "gather",
+                       .infer = infer_gather,
+                       .plan = {plan_gather_cpu},
+                       .run = {run_gather_cpu},
+                       .may_fail = true};
 
 const OpDef scatter_def{.name = "scatter_",
                         .infer = infer_scatter,
                         .plan = {plan_scatter_cpu},
                         .run = {run_gather_cpu},
-                        .mutates = [](int input, int) { return input == 0; }};
+                        .mutates = [](int input, int) { return input == 0; },
+                        .may_fail = true};
 
 struct NonzeroParams {
   int64_t found;

@@ -129,13 +129,15 @@ Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* wo
   return plan.as<IndexPlan>().kernel(stream, plan, in, out, workspace);
 }
 
-const OpDef index_def{.name = "index", .infer = infer_index, .plan = {plan_index_cpu}, .run = {run_cpu}};
+const OpDef index_def{
+    .name = "index", .infer = infer_index, .plan = {plan_index_cpu}, .run = {run_cpu}, .may_fail = true};
 
 const OpDef index_put_def{.name = "index_put_",
                           .infer = infer_put,
                           .plan = {plan_put_cpu},
                           .run = {run_cpu},
-                          .mutates = [](int input, int) { return input == 0; }};
+                          .mutates = [](int input, int) { return input == 0; },
+                          .may_fail = true};
 
 // Indices of one shape and contiguous, as the kernels want them.
 void broadcast_indices(const char* op, std::span<const TensorRef> indices, PooledVector<TensorRef>* out) {

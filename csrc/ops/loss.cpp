@@ -67,12 +67,20 @@ Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* wo
 
 template <LossRuns LossTable::* kLoss>
 constexpr OpDef forward_def(const char* name, void (*infer)(Metas, const Params&, std::span<Meta>)) {
-  return {.name = name, .infer = infer, .plan = {plan_cpu<kLoss, &LossRuns::forward>}, .run = {run_cpu}};
+  return {.name = name,
+          .infer = infer,
+          .plan = {plan_cpu<kLoss, &LossRuns::forward>},
+          .run = {run_cpu},
+          .may_fail = true};
 }
 
 template <LossRuns LossTable::* kLoss>
 constexpr OpDef backward_def(const char* name, void (*infer)(Metas, const Params&, std::span<Meta>)) {
-  return {.name = name, .infer = infer, .plan = {plan_cpu<kLoss, &LossRuns::backward>}, .run = {run_cpu}};
+  return {.name = name,
+          .infer = infer,
+          .plan = {plan_cpu<kLoss, &LossRuns::backward>},
+          .run = {run_cpu},
+          .may_fail = true};
 }
 
 const OpDef mse_def = forward_def<&LossTable::mse>(

@@ -238,7 +238,16 @@ void plan_linear_cpu(Metas in, Metas, const Params& params, Plan& plan) {
                params.as<Activation>(), plan);
 }
 
-const OpDef linear_def{.name = "linear", .infer = infer_linear, .plan = {plan_linear_cpu}, .run = {run_cpu}};
+bool fuse_relu(Plan& plan) {
+  plan.edit<MatmulPlan>().relu = true;
+  return true;
+}
+
+const OpDef linear_def{.name = "linear",
+                       .infer = infer_linear,
+                       .plan = {plan_linear_cpu},
+                       .run = {run_cpu},
+                       .fuse_relu = fuse_relu};
 
 }  // namespace
 

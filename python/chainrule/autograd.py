@@ -408,6 +408,7 @@ def bind_tensor_class(cls) -> None:
     global _tensor_class
     _tensor_class = cls
     _core.bind_tensor_class(cls)
+    _core.bind_leaf_class(Leaf, GradientBuffer)
 
 
 def __getattr__(name: str):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from chainrule import _core
-from chainrule._capture.program import Program
+from chainrule._capture.program import PASSES, Program
 from chainrule._capture.tree import TENSOR, flatten, flatten_results, restore
 from chainrule.autograd import wrap
 from chainrule.grad_mode import is_grad_enabled
@@ -31,15 +32,31 @@ class Captured:
     """A captured function; see `capture`."""
 
     def __init__(
-        self, function: Callable[..., Any], *, check: bool, warmup: int, max_programs: int, copy_results: bool
+        self,
+        function: Callable[..., Any],
+        *,
+        check: bool,
+        warmup: int,
+        max_programs: int,
+        copy_results: bool,
+        passes: Collection[str],
     ) -> None:
         self._function = function
+        self._options = {
+            "check": check,
+            "warmup": warmup,
+            "max_programs": max_programs,
+            "copy_results": copy_results,
+            "passes": passes,
+        }
         self._check, self._warmup, self._most, self._copy = check, warmup, max_programs, copy_results
+        self._passes = passes
         self._lock = threading.RLock()  # one call at a time: the memory is the program's
         self._inside = False
         self._signatures: dict[Any, _Signature] = {}
         self._recent: list[tuple[_Signature, Program]] = []  # the least recently used first
         self._recorded, self._warned = 0, False
+        self._native: _core.Call | None = None  # of the program that ran last
         functools.update_wrapper(self, function, updated=())
 
     @property
@@ -57,9 +74,24 @@ class Captured:
         with self._lock:
             self._signatures.clear()
             self._recent.clear()
+            self._native = None
 
     def __repr__(self) -> str:
         return f"capture({getattr(self._function, '__qualname__', self._function)}, {len(self._recent)} programs)"
+
+    def __copy__(self) -> Captured:
+        """Captures the same function once more: programs are not shared."""
+        return Captured(self._function, **self._options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Captured:
+        """Captures the copied function; of a method, the copied object's."""
+        return Captured(copy.deepcopy(self._function, memo), **self._options)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "capture: a captured function cannot be pickled, because its programs hold this process's memory; pickle "
+            "what the plain function needs, and capture it again there"
+        )
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
@@ -69,6 +101,18 @@ class Captured:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and self._lock.acquire(blocking=False):
+            try:
+                native = self._native
+                result = NotImplemented if native is None or self._inside else native(args)
+            finally:
+                self._lock.release()
+            if result is not NotImplemented:
+                return result
+        return self._look(args, kwargs)
+
+    def _look(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """A call that Python has to look at: another kind than the last, or not seen before."""
         if _core.recording():
             raise RuntimeError(
                 "capture: a captured function was called while another one is recorded; call the plain function "
@@ -103,9 +147,10 @@ class Captured:
             reason = program.broken()
             if reason is None:
                 if self._check and program.replays < _CHECKED:
-                    program.check(self._function, structure, inputs)
+                    program.check(self._function, structure, inputs, self._passes)
                 else:
                     program.replay(inputs)
+                    self._native = program.native_call(self._copy)
                 if self._recent[-1][1] is not program:
                     self._recent.remove((signature, program))
                     self._recent.append((signature, program))
@@ -125,8 +170,8 @@ class Captured:
 
     def _record(self, signature: _Signature, structure: Any, inputs: list[_core.Tensor], reason: str | None):
         program = Program(_text(structure, inputs))
-        program.record(self._function, structure, inputs)
-        self._recorded += 1
+        program.record(self._function, structure, inputs, self._passes)
+        self._recorded, self._native = self._recorded + 1, None
         if self._recorded > (self._most if reason else 4 * self._most) and not self._warned:
             self._warned = True
             warnings.warn(
@@ -155,6 +200,7 @@ def capture(
     warmup: int = 1,
     max_programs: int = 8,
     copy_results: bool = True,
+    passes: Iterable[str] = PASSES,
 ) -> Any:
     """Turns a function made of tensor operations into one that replays them natively, with the same bits.
 
@@ -169,6 +215,8 @@ def capture(
         warmup: calls of each kind that run eagerly before one is recorded.
         max_programs: recordings that are kept; the least recently used goes.
         copy_results: results are fresh tensors. Without, they are the program's own, which the next call overwrites.
+        passes: what a recording goes through, which keeps its bits: 'dead' drops calls whose results nothing reads,
+            'fuse' lets linear and batch norm do their ReLU too, 'in_place' writes results over dead inputs.
 
     Raises (on a call):
         RuntimeError: the function reads a value while it is recorded (`item()`, `numpy()`, `bool(tensor)`), writes
@@ -187,11 +235,27 @@ def capture(
     """
     if fn is None:
         return functools.partial(
-            capture, check=check, warmup=warmup, max_programs=max_programs, copy_results=copy_results
+            capture,
+            check=check,
+            warmup=warmup,
+            max_programs=max_programs,
+            copy_results=copy_results,
+            passes=passes,
         )
     if not callable(fn):
         raise TypeError(f"capture: fn must be callable, got {type(fn).__name__}")
     for name, value, least in (("warmup", warmup, 0), ("max_programs", max_programs, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"capture: {name} must be an integer of at least {least}, got {value!r}")
-    return Captured(fn, check=check, warmup=warmup, max_programs=max_programs, copy_results=copy_results)
+    passes = (passes,) if isinstance(passes, str) else tuple(passes)
+    for name in passes:
+        if name not in PASSES:
+            raise ValueError(f"capture: passes must be of {', '.join(PASSES)}; got {name!r}")
+    return Captured(
+        fn,
+        check=check,
+        warmup=warmup,
+        max_programs=max_programs,
+        copy_results=copy_results,
+        passes=passes,
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import _core
-from chainrule._capture.names import MISSING, Place, is_library, places_of
+from chainrule._capture.names import MISSING, is_library, places_of
 from chainrule._tracing import Trace
 from chainrule.nn._registry import Registry
 from chainrule.tensor import Tensor
@@ -49,10 +49,8 @@ class Guards:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Before the function is recorded: what it names."""
-        self._native = _core.GuardList()
+        self.identities = _core.GuardList()  # compared natively
         self._texts: list[tuple[str, Any]] = []  # of the native checks: what it is, and an item's value
-        self._others: list[Place] = []
-        self._sets: list[tuple[set, set, str]] = []
         self._optimizers: list[tuple[Any, Any]] = []
         self._settings: list[tuple[Any, list, str]] = []  # of optimizers, before the function ran
         self._seen: dict[int, Any] = {}  # by identity; the values keep it theirs
@@ -64,8 +62,8 @@ class Guards:
             self._add_module(module)
             if not is_library(type(module).forward):
                 self._add_places(module.forward)
-        self._optimizers = [(o, o._snapshot(self._native)) for o in trace.optimizers.values()]
-        while len(self._texts) < len(self._native):
+        self._optimizers = [(o, o._snapshot(self.identities)) for o in trace.optimizers.values()]
+        while len(self._texts) < len(self.identities):
             self._texts.append(("the parameters of an optimizer", None))
 
     def _add_places(self, function: Callable[..., Any]) -> None:
@@ -73,11 +71,15 @@ class Guards:
             if type(place.holder) is dict:
                 self._add_item(place.holder, place.key, place.value, place.text)
             else:
-                self._others.append(place)
+                if place.key is None:
+                    self.identities.add_cell(place.holder)
+                else:
+                    self.identities.add_attribute(place.holder, place.key, place.value)
+                self._texts.append((place.text, place.value))
             self._add_value(place.value, place.text, whole=place.last)
 
     def _add_item(self, holder: dict, key: Any, value: Any, text: str) -> None:
-        self._native.add_item(holder, key, value)
+        self.identities.add_item(holder, key, value)
         self._texts.append((text, value))
 
     def _add_value(self, value: Any, text: str, whole: bool = True, depth: int = 0) -> None:
@@ -88,7 +90,7 @@ class Guards:
         if isinstance(value, Tensor):
             self._seen[id(value)] = value
             if value.is_leaf:
-                self._native.add_tensor(value, value._t, value._node)
+                self.identities.add_tensor(value, value._t, value._node)
                 self._texts.append((f"the memory or requires_grad of {text}", None))
         elif hasattr(value, "param_groups"):
             self._seen[id(value)] = value
@@ -101,7 +103,7 @@ class Guards:
         elif isinstance(value, (list, tuple)) and len(value) <= _MOST_ITEMS:
             self._seen[id(value)] = value
             if isinstance(value, list):
-                self._native.add_list(value)
+                self.identities.add_list(value)
                 self._texts.append((f"the content of {text}", None))
             for i, item in enumerate(value):
                 self._add_value(item, f"{text}[{i}]", depth=depth + 1)
@@ -109,13 +111,15 @@ class Guards:
             self._seen[id(value)] = value
             self._add_dict(value, text, depth)
         elif isinstance(value, set) and len(value) <= _MOST_ITEMS:
-            self._sets.append((value, value.copy(), text))
+            self._seen[id(value)] = value
+            self.identities.add_set(value)
+            self._texts.append((f"the content of {text}", None))
         elif whole and type(getattr(value, "__dict__", None)) is dict and _is_plain(value):
             self._seen[id(value)] = value
             self._add_dict(value.__dict__, text, depth)
 
     def _add_dict(self, holder: dict, text: str, depth: int) -> None:
-        self._native.add_size(holder)
+        self.identities.add_size(holder)
         self._texts.append((f"the content of {text}", None))
         for key, item in holder.items():
             self._add_item(holder, key, item, f"{text}[{key!r}]")
@@ -140,20 +144,14 @@ class Guards:
 
     def broken(self) -> str | None:
         """What is not as it was, in words; None when all is."""
-        index = self._native.first_broken()
+        index = self.identities.first_broken()
         while index >= 0:
             text, before = self._texts[index]
-            value = self._native.now(index)
+            value = self.identities.now(index)
+            value = MISSING if value is ... else value
             if not same(value, before):
-                return _change(text, before, MISSING if value is ... else value)
-            index = self._native.first_broken(index + 1)
-        for place in self._others:
-            value = place.now()
-            if value is not place.value and not same(value, place.value):
-                return _change(place.text, place.value, value)
-        for container, before, text in self._sets:
-            if container != before:
-                return f"the content of {text} changed"
+                return _change(text, before, value)
+            index = self.identities.first_broken(index + 1)
         for optimizer, before in self._optimizers:
             if not optimizer._fits(before):
                 return f"the groups, state or kind of step of {type(optimizer).__name__} changed"
@@ -163,6 +161,21 @@ class Guards:
         """Brings what is data, such as learning rates, to where the program reads it."""
         for optimizer, _ in self._optimizers:
             optimizer._refresh()
+
+    def settings(self) -> _core.GuardList | None:
+        """The same, and what holds until it has to be done again; None where an optimizer no longer fits."""
+        unchanged = _core.GuardList()
+        for optimizer, before in self._optimizers:
+            if not optimizer._fits(before):
+                return None
+            optimizer._refresh()
+            optimizer._watch(unchanged)
+            for i, group in enumerate(optimizer.param_groups):
+                if not all(is_scalar(v) for k, v in group.items() if k != "params"):
+                    unchanged.add_item(
+                        group, "params", i
+                    )  # never holds: what can change unseen is read again
+        return unchanged
 
 
 def _settings(optimizer: Any) -> list:

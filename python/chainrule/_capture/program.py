@@ -2,59 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from chainrule import _core
 from chainrule._capture.guards import Guards
 from chainrule._capture.tree import TENSOR, flatten_results, restore
 from chainrule._tracing import Trace, tracing
-from chainrule.autograd import Leaf, wrap
-from chainrule.tensor import Tensor
+from chainrule.autograd import GradientBuffer, Leaf, wrap
 
-
-class _Grad:
-    """What the recorded call found in a leaf's `.grad`, and what it left there."""
-
-    def __init__(self, leaf: Leaf, entry: _core.Tensor | None, clears: bool, native: _core.Program) -> None:
-        self.leaf = leaf
-        self._found = entry is not None
-        self._clears = clears  # whatever was there
-        used = self._found and not clears and native.touches(entry)
-        self._entry = entry if used else None  # where the calls read it, or add to it
-        after = leaf.grad
-        own = leaf.buffer is not None and after is leaf.buffer.tensor
-        self._buffer, self._after = (leaf.buffer, None) if own else (None, after)
-        self._stays = after is not None and after._t is entry and not clears and not native.writes(entry)
-        self._hooks = dict(leaf.hooks or {})
-
-    @property
-    def after(self) -> Tensor | None:
-        return self._after if self._buffer is None else self._buffer.tensor
-
-    def fits(self) -> bool:
-        leaf = self.leaf
-        if (leaf.hooks and leaf.hooks != self._hooks) or (self._hooks and not leaf.hooks):
-            return False
-        return self._clears or (leaf.grad is not None) == self._found
-
-    def prepare(self) -> None:
-        """The gradient of now comes to where the calls use it; one that the user holds goes elsewhere."""
-        buffer = self._buffer  # looked at here, because calls would take longer than the look
-        if buffer is not None and sys.getrefcount(buffer.tensor) > 2 + (self.leaf.grad is buffer.tensor):
-            buffer.let_go()
-        if self._entry is not None and (grad := self.leaf.grad)._t is not self._entry:
-            _core.copy_(self._entry, grad._t)
-
-    def leave(self) -> None:
-        if not self._stays:
-            self.leaf.grad = self._after if self._buffer is None else self._buffer.tensor
-
-    def reason(self) -> str:
-        return f"a parameter's .grad was {'not ' if self._found else ''}None while recording, or its hooks changed"
+PASSES = ("dead", "fuse", "in_place")
 
 
 class Program:
@@ -67,14 +27,21 @@ class Program:
 
     def __init__(self, signature: str) -> None:
         self.signature = signature
-        self.replays = 0
-        self.last_seconds = 0.0
         self._native = _core.Program()
-        self._inputs: list[_core.Tensor] = []
+        self._replay: _core.Replay | None = None
         self._outputs: list[_core.Tensor] = []
         self._structure: Any = TENSOR
         self._guards: Guards | None = None
-        self._grads: list[_Grad] = []
+        self._gradients = _core.GradientList()
+        self._left: list[tuple[Leaf, GradientBuffer | None]] = []
+
+    @property
+    def replays(self) -> int:
+        return 0 if self._replay is None else self._replay.replays
+
+    @property
+    def last_seconds(self) -> float:
+        return 0.0 if self._replay is None else self._replay.last_seconds
 
     @property
     def calls(self) -> int:
@@ -108,6 +75,7 @@ class Program:
         function: Callable[..., Any],
         structure: Any,
         inputs: list[_core.Tensor],
+        passes: Collection[str],
         traced: bool = False,
     ) -> None:
         """Runs the function and keeps what it did."""
@@ -133,8 +101,8 @@ class Program:
                 )
         self._check_memory(outputs)
         self._check_aliases(inputs)
-        self._native.plan_memory(outputs)
-        self._inputs, self._outputs = held, outputs
+        self._native.finish(outputs, **{name: name in passes for name in PASSES})
+        self._outputs = outputs
         if (change := guards.changed_inside()) is not None:
             raise RuntimeError(
                 f"capture: {change} while the function was recorded; a replay runs no Python, so it would stay as it "
@@ -142,7 +110,20 @@ class Program:
             )
         guards.add_trace(trace)
         self._guards = guards
-        self._grads = [_Grad(leaf, *entry, self._native) for leaf, entry in trace.leaves.items()]
+        for leaf, (entry, clears) in trace.leaves.items():
+            self._add_gradient(leaf, entry, clears)
+        self._replay = _core.Replay(self._native, held, self._gradients)
+
+    def _add_gradient(self, leaf: Leaf, entry: _core.Tensor | None, clears: bool) -> None:
+        """What the call found in a leaf's `.grad`, and what it left there."""
+        found, native, after = entry is not None, self._native, leaf.grad
+        used = found and not clears and native.touches(entry)
+        own = leaf.buffer is not None and after is leaf.buffer.tensor
+        buffer, after = (leaf.buffer, None) if own else (None, after)
+        stays = after is not None and after._t is entry and not clears and not native.writes(entry)
+        hooks = dict(leaf.hooks or {})
+        self._gradients.add(leaf, found, clears, entry if used else None, buffer, after, stays, hooks)
+        self._left.append((leaf, buffer))
 
     def _check_memory(self, outputs: list[_core.Tensor]) -> None:
         """RuntimeError where something outside still holds the program's memory, which replays write again."""
@@ -172,9 +153,9 @@ class Program:
 
     def broken(self) -> str | None:
         """Why this recording cannot serve the call; None when it can."""
-        for grad in self._grads:
-            if not grad.fits():
-                return grad.reason()
+        if (i := self._gradients.first_broken()) >= 0:
+            was = "not " if self._gradients.found(i) else ""
+            return f"a parameter's .grad was {was}None while recording, or its hooks changed"
         return self._guards.broken()
 
     def _check_aliases(self, inputs: list[_core.Tensor]) -> None:
@@ -188,32 +169,36 @@ class Program:
             )
 
     def replay(self, inputs: list[_core.Tensor], traced: bool = False) -> None:
-        self._refuse_alias(self._native.load(self._inputs, inputs))
         self._guards.refresh()
-        for grad in self._grads:
-            grad.prepare()
-        start = time.perf_counter()
-        self._native.replay(traced)
-        self.last_seconds = time.perf_counter() - start
-        self.replays += 1
-        for grad in self._grads:
-            grad.leave()
+        self._refuse_alias(self._replay.run(inputs, traced))
 
-    def check(self, function: Callable[..., Any], structure: Any, inputs: list[_core.Tensor]) -> None:
+    def native_call(self, copy: bool) -> _core.Call:
+        """The whole call, natively; it gives NotImplemented where Python has to look."""
+        single = self._outputs[0] if self._structure is TENSOR else None
+        results = functools.partial(self.results, copy)
+        return _core.Call(self._replay, self._guards.identities, self._guards.settings, results, single, copy)
+
+    def check(
+        self,
+        function: Callable[..., Any],
+        structure: Any,
+        inputs: list[_core.Tensor],
+        passes: Collection[str],
+    ) -> None:
         """A replay beside the function itself, from the same state: RuntimeError where a bit differs.
 
         The function is recorded once more for that, so that the first operation that differs has a name.
         """
         # Not the tensors themselves where they are the programs' own: a held gradient is never written.
-        grads = [(g, True if g.leaf.grad is g.after else g.leaf.grad) for g in self._grads]
+        grads = [None if b and leaf.grad is b.tensor else (leaf.grad,) for leaf, b in self._left]
         before = self._native.state()
         self.replay(inputs, traced=True)
         after, trace, names = self._native.state(), self._native.trace, self._native.names()
         self._native.restore(before)
-        for g, grad in grads:
-            g.leaf.grad = g.after if grad is True else grad
+        for (leaf, buffer), grad in zip(self._left, grads, strict=True):
+            leaf.grad = buffer.tensor if grad is None else grad[0]
         again = Program(self.signature)
-        again.record(function, structure, inputs, traced=True)
+        again.record(function, structure, inputs, passes, traced=True)
         other, other_names = again._native.trace, again._native.names()
         for i, (a, b) in enumerate(zip(trace, other)):
             if a != b or names[i] != other_names[i]:

@@ -36,6 +36,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._fused: list[Fused | None] = []
         self._hyper: list[_core.Tensor] = []
+        self._brought: tuple[float, ...] = ()  # what was last written into one of them
         groups = list(params)
         if not groups:
             raise ValueError(f"{name}: the parameter list is empty")
@@ -158,13 +159,25 @@ class Optimizer:
         if values != fused.values:
             self._check(group)
             _core.set_values(self._hyper[i], values)
-            fused.values = values
+            fused.values = self._brought = values
 
     def _refresh(self) -> None:
         """Called before each replay: the kernels read what the settings are by then."""
         for i, group in enumerate(self.param_groups):
             if (fused := self._fused[i]) is not None:
                 self._bring_settings(i, group, fused)
+
+    def _watch(self, guards: _core.GuardList) -> None:
+        """Adds what holds as long as `_fits` and `_refresh` would find nothing new."""
+        own = self.__dict__
+        for name in ("param_groups", "_fused", "_brought"):
+            guards.add_item(own, name, own[name])
+        guards.add_list(self.param_groups)
+        guards.add_list(self._fused)
+        for group in self.param_groups:
+            guards.add_size(group)
+            for key, value in group.items():
+                guards.add_item(group, key, value)
 
     def _snapshot(self, guards: _core.GuardList) -> list[tuple]:
         """What a recorded step depends on: each group's pack and kind of step; its parameters go to `guards`."""

@@ -1,0 +1,69 @@
+#pragma once
+// Who uses which block of a recording's memory. A block is what one allocation held, from the call that took
+// it to the call that gave it back; others may lie at its address before and after. For program_passes.cpp
+// and program_memory.cpp.
+
+#include <vector>
+
+#include "core/program.h"
+
+namespace chainrule {
+
+class Program::Uses {
+ public:
+  static constexpr size_t none = SIZE_MAX;
+
+  struct Block {
+    char* data;
+    size_t bytes, begin, end;           // alive while calls [begin, end) run
+    std::vector<size_t> reads, writes;  // calls, in order
+    bool result;                        // held after the program
+  };
+
+  Uses(const Program& program, std::span<const TensorRef> results);
+
+  // Of an operand (inputs, then outputs), a workspace or a result; none for memory that is not the program's.
+  size_t of(const Call& call, int operand) const {
+    return root(operands_[static_cast<size_t>(call.first + operand)]);
+  }
+  size_t of_workspace(size_t call) const { return root(workspaces_[call]); }
+  size_t of_result(const Tensor& tensor) const;
+
+  static bool writes(const Call& call, int operand) {
+    return operand >= call.n_in || (call.op->mutates && call.op->mutates(operand, call.n_in));
+  }
+
+  // Whether an operand is a whole block, from its beginning on.
+  bool is_whole(const Call& call, int operand) const;
+
+  const std::vector<Block>& blocks() const { return blocks_; }
+  const Block& operator[](size_t block) const { return blocks_[block]; }
+
+  // Two blocks are one from now on, the first; both were whole operands.
+  void merge(size_t block, size_t other);
+  // An operand of a later call reads what an operand of this one read.
+  void read_later(const Call& call, int operand, const Call& later, int at, size_t index);
+  // A call is gone.
+  void forget(size_t call);
+
+  // Bytes into its block, and the block, of an address that the call at `index` uses.
+  size_t offset_of(size_t original, const void* pointer) const {
+    return static_cast<size_t>(static_cast<const char*>(pointer) - blocks_[original].data);
+  }
+  size_t original(const Call& call, int operand) const {
+    return operands_[static_cast<size_t>(call.first + operand)];
+  }
+  size_t original_workspace(size_t call) const { return workspaces_[call]; }
+  size_t root(size_t block) const {
+    while (block != none && into_[block] != block) block = into_[block];
+    return block;
+  }
+
+ private:
+  const Program& program_;
+  std::vector<Block> blocks_;
+  std::vector<size_t> into_;                   // the block that a merged one is part of
+  std::vector<size_t> operands_, workspaces_;  // by pointer, by call
+};
+
+}  // namespace chainrule

@@ -429,7 +429,8 @@ def test_a_captured_function_can_be_copied_and_not_pickled():
     second = copy.deepcopy(first)
     for _ in range(3):
         second.step(cr.ones(2))
-    assert first.total.tolist() == [3.0, 3.0] and second.total.tolist() == [6.0, 6.0]
+    assert first.total.tolist() == [3.0, 3.0]
+    assert second.total.tolist() == [6.0, 6.0]
     assert copy.copy(first.step)(cr.ones(2)).tolist() == [4.0, 4.0]
     with pytest.raises(TypeError, match="cannot be pickled, because its programs hold this process's memory"):
         pickle.dumps(first.step)

@@ -438,7 +438,8 @@ def test_a_native_call_takes_only_what_it_was_recorded_for():
     x = cr.ones(3)
     for _ in range(4):
         f(x)
-    assert len(f.programs) == 1 and f.programs[0].replays == 2
+    assert len(f.programs) == 1
+    assert f.programs[0].replays == 2
     assert f(np.ones(3, np.float32)).tolist() == [2.0] * 3
     assert f(cr.ones(4)).tolist() == [2.0] * 4
     assert f(cr.ones(3, dtype=cr.float64)).dtype is cr.float64

@@ -76,7 +76,8 @@ def test_calls_that_write_elsewhere_stay():
     captured = cr.capture(f)
     cr.manual_seed(1)
     given = [bits(captured(x)) for _ in range(4)]
-    assert total.tolist() == [4.0] * 3 and names(captured).count("dropout") == 1
+    assert total.tolist() == [4.0] * 3
+    assert names(captured).count("dropout") == 1
     cr.manual_seed(1)
     assert given == [bits(f(x)) for _ in range(4)]
 
@@ -101,7 +102,8 @@ def special(*shape):
 def test_linear_does_its_relu(shape, bias):
     layer = nn.Linear(shape[1], 17, bias=bias)
     captured = replayed(lambda x: layer(x).relu().detach(), special(*shape), passes=("fuse",))
-    assert names(captured) == ["linear"] and captured.programs[-1].listing.endswith(", relu")
+    assert names(captured) == ["linear"]
+    assert captured.programs[-1].listing.endswith(", relu")
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -130,7 +132,8 @@ def test_batch_norm_does_its_relu_and_the_gradient_of_it(shape, training):
     fused, left = job(("fuse",))
     plain, before = job(())
     assert fused == plain
-    assert {"relu", "relu_grad"} <= set(before) and not {"relu", "relu_grad"} & set(left)
+    assert {"relu", "relu_grad"} <= set(before)
+    assert not {"relu", "relu_grad"} & set(left)
 
 
 def test_a_relu_whose_input_is_wanted_stays():
@@ -275,4 +278,5 @@ def test_a_step_is_shorter_and_needs_no_more_memory():
         return step.programs[-1]
 
     before, after = program(()), program(ALL)
-    assert after.calls < before.calls and after.bytes <= before.bytes
+    assert after.calls < before.calls
+    assert after.bytes <= before.bytes

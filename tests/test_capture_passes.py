@@ -207,7 +207,12 @@ def test_inputs_that_are_read_later_or_partly_are_kept():
         y = x[:5, :5] * 2
         return y.t() + y
 
-    for f in (later, shifted, same_twice, broadcast, transposed):
+    def written_before(x):
+        y = x * 2
+        y.mul_(x.exp())  # whose other input dies here, and y does not begin here
+        return y
+
+    for f in (later, shifted, same_twice, broadcast, transposed, written_before):
         for passes in EACH:
             replayed(f, cr.randn(9, 5), passes=passes)
 

@@ -1,6 +1,10 @@
 // The thread pool. One region runs at a time. Its caller publishes a job with a number of seats, works, takes
 // back the seats that nobody took, and waits only for those who sat down: a worker that sleeps through a
 // region costs it nothing.
+//
+// Each thread begins with its own range of the tasks and helps with the others' ranges when that is done. So
+// a thread meets the same part of the data in one region after the other, and finds it in its cache: what
+// another core has written comes at a tenth of the speed.
 
 #include "core/parallel.h"
 
@@ -43,7 +47,7 @@ int threads_from_environment() {
 // this object, and nothing waits for them.
 class Pool {
  public:
-  void run(int64_t tasks, TaskFn fn, void* context);
+  void run(int64_t tasks, TaskFn fn, void* context, int64_t most_threads);
   int threads();
   void set_threads(int n);
   PoolStats stats() const;
@@ -62,18 +66,18 @@ class Pool {
   void run_inline(int64_t tasks, TaskFn fn, void* context);
   void run_region(int64_t tasks, TaskFn fn, void* context, int workers);
   int ensure_workers(int wanted);
-  void work();
-  bool join();
+  void work(int self);
+  int64_t join();
   void leave();
   void close();
-  int64_t claim_tasks();
+  int64_t claim_tasks(int self, int64_t slot);
   template <class Done>
   bool spin_until(Done done) const;
 
   // Written by the caller between regions, read by workers that hold a seat.
   TaskFn fn_ = nullptr;
   void* context_ = nullptr;
-  int64_t tasks_ = 0;
+  int ranges_used_ = 0;
   uint64_t fp_control_ = 0;
 
   os::Lock busy_;                   // held by the caller of the running region, and across fork
@@ -86,7 +90,12 @@ class Pool {
   std::atomic<uint32_t> sleepers_{0};
   std::atomic<int> caller_cpu_{-1};
   alignas(kLine) std::atomic<uint32_t> state_{0};
-  alignas(kLine) std::atomic<int64_t> next_{0};  // the task to claim next
+  struct alignas(kLine) Range {
+    std::atomic<int64_t> next{0};  // the task to claim next
+    int64_t end = 0;
+  };
+  static constexpr int kMaxRanges = 64;  // threads beyond only help
+  Range ranges_[kMaxRanges];
   alignas(kLine) std::atomic<uint64_t> regions_{0};
   std::atomic<uint64_t> inline_regions_{0};
   std::atomic<uint64_t> total_tasks_{0};
@@ -116,10 +125,10 @@ void Pool::set_threads(int n) {
   spins_.store(n <= os::available_cpus(), std::memory_order_relaxed);
 }
 
-void Pool::run(int64_t tasks, TaskFn fn, void* context) {
+void Pool::run(int64_t tasks, TaskFn fn, void* context, int64_t most_threads) {
   if (tasks <= 0) return;
   if (tasks > 1 && !runs_inline) {
-    const int workers = static_cast<int>(std::min<int64_t>(tasks, threads())) - 1;
+    const int workers = static_cast<int>(std::min<int64_t>({tasks, most_threads, threads()})) - 1;
     if (workers > 0 && busy_.try_lock()) {
       const std::lock_guard guard(busy_, std::adopt_lock);
       if (const int ready = ensure_workers(workers); ready > 0) {
@@ -134,7 +143,7 @@ void Pool::run(int64_t tasks, TaskFn fn, void* context) {
 void Pool::run_inline(int64_t tasks, TaskFn fn, void* context) {
   inline_regions_.fetch_add(1, std::memory_order_relaxed);
   total_tasks_.fetch_add(static_cast<uint64_t>(tasks), std::memory_order_relaxed);
-  for (int64_t task = 0; task < tasks; ++task) fn(context, task);
+  for (int64_t task = 0; task < tasks; ++task) fn(context, task, 0);
 }
 
 void Pool::run_region(int64_t tasks, TaskFn fn, void* context, int workers) {
@@ -142,11 +151,14 @@ void Pool::run_region(int64_t tasks, TaskFn fn, void* context, int workers) {
   total_tasks_.fetch_add(static_cast<uint64_t>(tasks), std::memory_order_relaxed);
   fn_ = fn;
   context_ = context;
-  tasks_ = tasks;
+  ranges_used_ = static_cast<int>(std::min<int64_t>({tasks, workers + 1, kMaxRanges}));
+  for (int i = 0; i < ranges_used_; ++i) {
+    ranges_[i].next.store(tasks * i / ranges_used_, std::memory_order_relaxed);
+    ranges_[i].end = tasks * (i + 1) / ranges_used_;
+  }
   fp_control_ = read_fp_control();
   caller_cpu_.store(spins_.load(std::memory_order_relaxed) ? os::current_cpu() : -1,
                     std::memory_order_relaxed);
-  next_.store(0, std::memory_order_relaxed);
   state_.store(static_cast<uint32_t>(workers) * kSeatOne, std::memory_order_release);
   // Sequentially consistent, as is the pair in work(): either a worker sees the new epoch before it sleeps,
   // or it is counted here.
@@ -154,7 +166,7 @@ void Pool::run_region(int64_t tasks, TaskFn fn, void* context, int workers) {
   if (sleepers_.load(std::memory_order_seq_cst) != 0) os::wake(epoch_, workers);
 
   runs_inline = true;
-  claim_tasks();
+  claim_tasks(0, 0);
   runs_inline = false;
   close();
 }
@@ -163,7 +175,7 @@ void Pool::run_region(int64_t tasks, TaskFn fn, void* context, int workers) {
 int Pool::ensure_workers(int wanted) {
   while (workers_ < wanted && !refused_) {
     try {
-      std::thread([] { pool.work(); }).detach();
+      std::thread([self = workers_ + 1] { pool.work(self); }).detach();
       ++workers_;
     } catch (const std::exception&) {
       refused_ = true;
@@ -172,17 +184,17 @@ int Pool::ensure_workers(int wanted) {
   return std::min(workers_, wanted);
 }
 
-void Pool::work() {
+void Pool::work(int self) {
   runs_inline = true;
   while (true) {
     const uint32_t seen = epoch_.load(std::memory_order_acquire);
     // Schedulers like to wake a thread where its waker runs, and leave both there for milliseconds.
     const int caller_cpu = caller_cpu_.load(std::memory_order_relaxed);
     if (caller_cpu >= 0 && os::current_cpu() == caller_cpu) os::avoid_cpu(caller_cpu);
-    if (join()) {
+    if (const int64_t slot = join(); slot != 0) {
       {
         const AdoptFpControl adopt(fp_control_);
-        const int64_t done = claim_tasks();
+        const int64_t done = claim_tasks(self, slot);
         if (done != 0) worker_tasks_.fetch_add(static_cast<uint64_t>(done), std::memory_order_relaxed);
       }
       leave();
@@ -194,27 +206,35 @@ void Pool::work() {
   }
 }
 
-int64_t Pool::claim_tasks() {
+int64_t Pool::claim_tasks(int self, int64_t slot) {
   const TaskFn fn = fn_;
   void* const context = context_;
-  const int64_t tasks = tasks_;
+  const int ranges = ranges_used_;
   int64_t done = 0;
-  for (int64_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks; ++done) {
-    fn(context, task);
+  for (int i = 0; i < ranges; ++i) {
+    Range& range = ranges_[(self + i) % ranges];
+    // Looked at first: a finished range is not written again.
+    while (range.next.load(std::memory_order_relaxed) < range.end) {
+      const int64_t task = range.next.fetch_add(1, std::memory_order_relaxed);
+      if (task >= range.end) break;
+      fn(context, task, slot);
+      ++done;
+    }
   }
   return done;
 }
 
-// Takes a seat if one is free. Acquires what the caller published with the seats.
-bool Pool::join() {
+// Takes a seat if one is free: its number, from 1 on, or 0. Acquires what the caller published with the
+// seats.
+int64_t Pool::join() {
   uint32_t state = state_.load(std::memory_order_relaxed);
   while ((state & kSeatMask) != 0) {
     if (state_.compare_exchange_weak(state, state - kSeatOne + kInsideOne, std::memory_order_acquire,
                                      std::memory_order_relaxed)) {
-      return true;
+      return (state & kSeatMask) / kSeatOne;
     }
   }
-  return false;
+  return 0;
 }
 
 // Releases the results of this worker's tasks to the caller.
@@ -288,6 +308,10 @@ void exclude_this_thread() { runs_inline = true; }
 
 PoolStats pool_stats() { return pool.stats(); }
 
-extern "C" void chainrule_parallel(int64_t tasks, TaskFn fn, void* context) { pool.run(tasks, fn, context); }
+extern "C" void chainrule_parallel(int64_t tasks, TaskFn fn, void* context, int64_t most_threads) {
+  pool.run(tasks, fn, context, most_threads);
+}
+
+extern "C" int64_t chainrule_threads() { return pool.threads(); }
 
 }  // namespace chainrule

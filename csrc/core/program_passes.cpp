@@ -57,7 +57,9 @@ bool Program::fuse_relu(Uses& uses, size_t relu) {
   Call& call = calls_[relu];
   if (!uses.is_whole(call, 0) || !uses.is_whole(call, 1)) return false;
   const size_t x = uses.of(call, 0), y = uses.of(call, 1);
-  if (x == y || uses[x].result || uses[x].reads.size() != 1 || uses[x].writes.size() != 1) return false;
+  if (x == y || !uses.born(y, relu) || uses[x].result || uses[x].reads.size() != 1 ||
+      uses[x].writes.size() != 1)
+    return false;
   const size_t producer = uses[x].writes[0];
   Call& before = calls_[producer];
   if (!before.op->fuse_relu || uses.of(before, before.n_in) != x || !uses.is_whole(before, before.n_in))
@@ -109,6 +111,7 @@ bool Program::share_inputs(Uses& uses) {
     if (call.dropped || call.op->may_share == 0 || call.n_out != 1 || !uses.is_whole(call, call.n_in))
       continue;
     const size_t result = uses.of(call, call.n_in);
+    if (!uses.born(result, c)) continue;
     const size_t bytes = bytes_[static_cast<size_t>(call.first + call.n_in)];
     for (int i = 0; i < call.n_in; ++i) {
       const size_t input = uses.of(call, i);

@@ -39,6 +39,12 @@ class Program::Uses {
   const std::vector<Block>& blocks() const { return blocks_; }
   const Block& operator[](size_t block) const { return blocks_[block]; }
 
+  // Whether the block has its first use as this call's result.
+  bool born(size_t block, size_t call) const {
+    const Block& b = blocks_[block];
+    return b.writes.front() == call && (b.reads.empty() || b.reads.front() > call);
+  }
+
   // Two blocks are one from now on, the first; both were whole operands.
   void merge(size_t block, size_t other);
   // An operand of a later call reads what an operand of this one read.

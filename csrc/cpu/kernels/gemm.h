@@ -104,7 +104,7 @@ struct BlockProduct {
   const Problem<T>& g;
   const GemmCut& cut;
   int64_t i0, j0;
-  T* shared;  // panels
+  T* shared;  // panels, and their copies
   T* own;     // panels of each slot
 
   // body(k0, block) for C's blocks in depth; the panels are the body's. Once when k is 0: C becomes the bias.
@@ -139,23 +139,26 @@ struct BlockProduct {
     pack_b_panels(to, g.b + k0 * g.b_row + j0 * g.b_column, g.b_row, g.b_column, p.n, p.k, begin, end);
   }
 
-  // Where the shared panels of the block from k0 on begin.
-  T* shared_at(const Block<T>& p, int64_t k0) const {
-    return shared + (cut.whole ? k0 * (cut.by_rows ? p.b_panels() * kNR<T> : p.a_panels() * kAStep<T>) : 0);
+  // Where a copy's panels of the block from k0 on begin.
+  T* shared_at(const Block<T>& p, int64_t k0, int64_t copy) const {
+    const int64_t width = cut.by_rows ? p.b_panels() * kNR<T> : p.a_panels() * kAStep<T>;
+    return shared + copy * cut.shared + (cut.whole ? k0 * width : 0);
   }
 
-  void pack_shared(const Block<T>& p, int64_t k0, int64_t shard) const {
+  // Of all its panels, one of so many parts.
+  void pack_shared(const Block<T>& p, int64_t k0, int64_t part, int64_t parts, int64_t copy) const {
     const int64_t panels = cut.by_rows ? p.b_panels() : p.a_panels();
-    const int64_t begin = panels * shard / cut.shards, end = panels * (shard + 1) / cut.shards;
+    const int64_t begin = panels * part / parts, end = panels * (part + 1) / parts;
+    T* const to = shared_at(p, k0, copy);
     if (cut.by_rows) {
-      pack_b(shared_at(p, k0) + begin * kNR<T> * p.k, p, k0, begin, end);
+      pack_b(to + begin * kNR<T> * p.k, p, k0, begin, end);
     } else {
-      pack_a(shared_at(p, k0) + begin * kAStep<T> * p.k, p, k0, begin, end);
+      pack_a(to + begin * kAStep<T> * p.k, p, k0, begin, end);
     }
   }
 
   // A shard's rows or columns of C, group after group.
-  void multiply_own(Block<T> p, int64_t k0, int64_t shard, int64_t slot) const {
+  void multiply_own(Block<T> p, int64_t k0, int64_t shard, int64_t slot, int64_t copy) const {
     const int64_t panels = cut.by_rows ? p.a_panels() : p.b_panels();
     const int64_t first = panels * shard / cut.shards, last = panels * (shard + 1) / cut.shards;
     const int64_t groups = ceil_div(last - first, cut.group);
@@ -166,30 +169,48 @@ struct BlockProduct {
       if (cut.by_rows) {
         pack_a(packed, p, k0, begin, end);
         p.a = packed - begin * kAStep<T> * p.k;
-        p.b = shared_at(p, k0);
+        p.b = shared_at(p, k0, copy);
         multiply_panels(p, begin, end, 0, p.b_panels());
       } else {
         pack_b(packed, p, k0, begin, end);
-        p.a = shared_at(p, k0);
+        p.a = shared_at(p, k0, copy);
         p.b = packed - begin * kNR<T> * p.k;
         multiply_panels(p, 0, p.a_panels(), begin, end);
       }
     }
   }
 
+  // Each thread packs the shared operand for itself, before its first task.
+  void run_copied() const {
+    struct alignas(64) Flag {
+      bool packed = false;
+    } flags[kMaxShards];
+    auto task = [&](int64_t shard, int64_t slot) {
+      for_depths([&](int64_t k0, const Block<T>& p) {
+        if (!flags[slot].packed) pack_shared(p, k0, 0, 1, slot);
+        multiply_own(p, k0, shard, slot, slot);
+      });
+      flags[slot].packed = true;
+    };
+    parallel_slots(cut.shards, task, cut.copies);
+  }
+
+  void run_whole() const {
+    parallel(cut.shards, [&](int64_t shard) {
+      for_depths([&](int64_t k0, const Block<T>& p) { pack_shared(p, k0, shard, cut.shards, 0); });
+    });
+    parallel_slots(cut.shards, [&](int64_t shard, int64_t slot) {
+      for_depths([&](int64_t k0, const Block<T>& p) { multiply_own(p, k0, shard, slot, 0); });
+    });
+  }
+
   void run() const {
-    if (cut.whole) {
-      parallel(cut.shards, [&](int64_t shard) {
-        for_depths([&](int64_t k0, const Block<T>& p) { pack_shared(p, k0, shard); });
-      });
-      parallel_slots(cut.shards, [&](int64_t shard, int64_t slot) {
-        for_depths([&](int64_t k0, const Block<T>& p) { multiply_own(p, k0, shard, slot); });
-      });
-      return;
-    }
+    const bool copied = cut.copies >= cut.shards || cut.copies >= chainrule_threads();
+    if (cut.whole && copied) return run_copied();
+    if (cut.whole) return run_whole();
     for_depths([&](int64_t k0, const Block<T>& p) {
-      parallel(cut.shards, [&](int64_t shard) { pack_shared(p, k0, shard); });
-      parallel_slots(cut.shards, [&](int64_t shard, int64_t slot) { multiply_own(p, k0, shard, slot); });
+      parallel(cut.shards, [&](int64_t shard) { pack_shared(p, k0, shard, cut.shards, 0); });
+      parallel_slots(cut.shards, [&](int64_t shard, int64_t slot) { multiply_own(p, k0, shard, slot, 0); });
     });
   }
 };
@@ -197,9 +218,10 @@ struct BlockProduct {
 // The workspace holds cut.workspace(cut.shards) elements, aligned to 64 bytes.
 template <class T>
 void gemm(const Problem<T>& g, const GemmCut& cut, T* workspace) {
+  const int64_t shared = cut.copies_for(cut.shards) * cut.shared;
   for (int64_t j0 = 0; j0 < g.n; j0 += cut.n) {
     for (int64_t i0 = 0; i0 < g.m; i0 += cut.m) {
-      BlockProduct<T>{g, cut, i0, j0, workspace, workspace + cut.shared}.run();
+      BlockProduct<T>{g, cut, i0, j0, workspace, workspace + shared}.run();
     }
   }
 }

@@ -31,6 +31,10 @@ inline constexpr int64_t kMaxShards = 16;
 // An operand packed whole, for every k, must not be larger than this: elements.
 inline constexpr int64_t kMaxWhole = int64_t{1} << 19;
 
+// A shared operand of so few elements is packed by each thread for itself: that takes less time than waiting
+// for one another, and than reading what another core has packed. Two threads do so with larger ones, too.
+inline constexpr int64_t kMaxCopied = int64_t{1} << 14, kCopyingThreads = 2;
+
 // How one product is cut. The smaller operand is shared: packed by all tasks together, for one block of k or,
 // where it is small, for every k. The tasks divide the other operand's rows or columns; each packs its own, a
 // group at a time that stays in the second-level cache.
@@ -39,12 +43,14 @@ struct GemmCut {
   int64_t shards;   // tasks
   bool by_rows;     // tasks own rows of A and share B; otherwise they own columns of B and share A
   bool whole;       // the shared operand is packed for every k: two parallel regions, not two for each block
+  int64_t copies;   // of the shared panels, for so many threads: one parallel region; 1: they are shared
   int64_t group;    // own panels packed at a time
   int64_t shared;   // elements of the shared panels
   int64_t own;      // elements of a group's panels
 
   // For `slots` tasks at a time.
-  int64_t workspace(int64_t slots) const { return shared + slots * own; }
+  int64_t workspace(int64_t slots) const { return copies_for(slots) * shared + slots * own; }
+  int64_t copies_for(int64_t slots) const { return slots < copies ? slots : copies; }
 };
 
 // At most sixteen tasks of at least a quarter Mflop; one thread below 1 Mflop.
@@ -65,6 +71,7 @@ struct GemmCut {
   const int64_t width = cut.by_rows ? columns * b.nr : rows * b.a_step;
   cut.whole = (cut.by_rows ? cut.n == n : cut.m == m) && width <= kMaxWhole / (k > 0 ? k : 1);
   cut.shared = round_up(width * (cut.whole ? k : cut.k), 64);
+  cut.copies = !cut.whole ? 1 : cut.shared <= kMaxCopied ? cut.shards : kCopyingThreads;
   const int64_t most = b.mc / (cut.by_rows ? b.mr : b.nr);
   const int64_t each = ceil_div(cut.by_rows ? rows : columns, cut.shards);
   cut.group = each > most ? ceil_div(each, ceil_div(each, most)) : each;

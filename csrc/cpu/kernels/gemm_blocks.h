@@ -53,10 +53,10 @@ struct GemmCut {
   int64_t copies_for(int64_t slots) const { return slots < copies ? slots : copies; }
 };
 
-// At most sixteen tasks of at least a quarter Mflop; one thread below 1 Mflop.
+// At most sixteen tasks of at least a quarter Mflop; one thread below three of them.
 [[gnu::always_inline]] inline int64_t gemm_shards(int64_t m, int64_t n, int64_t k) {
   const double flop = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  if (flop < 1e6) return 1;
+  if (flop < 750e3) return 1;
   return flop >= 4e6 ? kMaxShards : static_cast<int64_t>(flop / 250e3);
 }
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Generator', 'GuardList', 'Node', 'OptimPack', 'Program', 'ProgramState', 'Tensor', 'abs', 'abs_grad', 'adaptive_avg_pool2d', 'adaptive_avg_pool2d_grad', 'adaptive_max_pool2d', 'add', 'all', 'allocator_stats', 'amax', 'amin', 'any', 'argmax', 'argmin', 'as_strided', 'avg_pool2d', 'avg_pool2d_grad', 'batch_norm_eval', 'batch_norm_grad', 'batch_norm_train', 'bce_loss', 'bce_loss_grad', 'bce_with_logits', 'bce_with_logits_grad', 'bce_with_logits_loss', 'bce_with_logits_loss_grad', 'bernoulli', 'bind_tensor_class', 'bool', 'cast', 'cat', 'clamp', 'clone', 'contiguous', 'conv2d', 'conv2d_bias_grad', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv_transpose2d', 'conv_transpose2d_input_grad', 'conv_transpose2d_weight_grad', 'copy_', 'copy_numpy', 'cross_entropy', 'cross_entropy_grad', 'cumsum', 'div', 'dropout', 'dropout_grad', 'dtype', 'empty', 'empty_cache', 'eq', 'erf', 'exclude_this_thread', 'exp', 'expand', 'expm1', 'fill_', 'flip', 'float32', 'float64', 'floor', 'floor_divide', 'from_dlpack', 'from_numpy', 'full', 'gather', 'ge', 'get_num_threads', 'grad_enabled', 'gt', 'index', 'index_put_', 'int64', 'isa', 'isfinite', 'isnan', 'l1_loss', 'l1_loss_grad', 'le', 'linear', 'log', 'log1p', 'log_softmax', 'log_softmax_grad', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'lt', 'matmul', 'max_along', 'max_pool2d', 'maximum', 'mean', 'min_along', 'min_pool2d', 'minimum', 'mixed', 'move_out', 'mse_loss', 'mse_loss_grad', 'mul', 'ne', 'neg', 'nll_loss', 'nll_loss_grad', 'nonzero', 'norm', 'normal_', 'overlaps', 'pad', 'permute', 'place', 'plain_tensors', 'pool_indices', 'pool_select_grad', 'pool_stats', 'pow', 'prod', 'prod_grad', 'randint', 'randperm', 'reciprocal', 'record', 'recording', 'relu', 'relu_grad', 'remainder', 'reset_peak_bytes', 'reshape', 'round', 'rsqrt', 'scatter_', 'select', 'set_cache_limit', 'set_grad_enabled', 'set_num_threads', 'set_values', 'sigmoid', 'sigmoid_grad', 'sign', 'signature', 'slice', 'softmax', 'softmax_grad', 'sort', 'sqrt', 'square', 'squeeze', 'std', 'sub', 'sum', 'sum_to', 'sum_to_like', 'tanh', 'tanh_grad', 'topk', 'transpose', 'uint8', 'uniform_', 'unique', 'unsqueeze', 'var', 'view', 'where', 'wrap', 'zeros_persistent']
+__all__: list[str] = ['Call', 'Generator', 'GradientList', 'GuardList', 'Node', 'OptimPack', 'Program', 'ProgramState', 'Replay', 'Tensor', 'abs', 'abs_grad', 'adaptive_avg_pool2d', 'adaptive_avg_pool2d_grad', 'adaptive_max_pool2d', 'add', 'all', 'allocator_stats', 'amax', 'amin', 'any', 'argmax', 'argmin', 'as_strided', 'avg_pool2d', 'avg_pool2d_grad', 'batch_norm_eval', 'batch_norm_grad', 'batch_norm_train', 'bce_loss', 'bce_loss_grad', 'bce_with_logits', 'bce_with_logits_grad', 'bce_with_logits_loss', 'bce_with_logits_loss_grad', 'bernoulli', 'bind_leaf_class', 'bind_tensor_class', 'bool', 'cast', 'cat', 'clamp', 'clone', 'contiguous', 'conv2d', 'conv2d_bias_grad', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv_transpose2d', 'conv_transpose2d_input_grad', 'conv_transpose2d_weight_grad', 'copy_', 'copy_numpy', 'cross_entropy', 'cross_entropy_grad', 'cumsum', 'div', 'dropout', 'dropout_grad', 'dtype', 'empty', 'empty_cache', 'eq', 'erf', 'exclude_this_thread', 'exp', 'expand', 'expm1', 'fill_', 'flip', 'float32', 'float64', 'floor', 'floor_divide', 'from_dlpack', 'from_numpy', 'full', 'gather', 'ge', 'get_num_threads', 'grad_enabled', 'gt', 'index', 'index_put_', 'int64', 'isa', 'isfinite', 'isnan', 'l1_loss', 'l1_loss_grad', 'le', 'linear', 'log', 'log1p', 'log_softmax', 'log_softmax_grad', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'lt', 'matmul', 'max_along', 'max_pool2d', 'maximum', 'mean', 'min_along', 'min_pool2d', 'minimum', 'mixed', 'move_out', 'mse_loss', 'mse_loss_grad', 'mul', 'ne', 'neg', 'nll_loss', 'nll_loss_grad', 'nonzero', 'norm', 'normal_', 'overlaps', 'pad', 'permute', 'place', 'plain_tensors', 'pool_indices', 'pool_select_grad', 'pool_stats', 'pow', 'prod', 'prod_grad', 'randint', 'randperm', 'reciprocal', 'record', 'recording', 'relu', 'relu_grad', 'remainder', 'reset_peak_bytes', 'reshape', 'round', 'rsqrt', 'scatter_', 'select', 'set_cache_limit', 'set_grad_enabled', 'set_num_threads', 'set_values', 'sigmoid', 'sigmoid_grad', 'sign', 'signature', 'slice', 'softmax', 'softmax_grad', 'sort', 'sqrt', 'square', 'squeeze', 'std', 'sub', 'sum', 'sum_to', 'sum_to_like', 'tanh', 'tanh_grad', 'topk', 'transpose', 'uint8', 'uniform_', 'unique', 'unsqueeze', 'var', 'view', 'where', 'wrap', 'zeros_persistent']
 class dtype:
     """
     The type of a tensor's elements.
@@ -155,9 +155,15 @@ class GuardList:
         ...
     def __len__(self) -> int:
         ...
+    def add_attribute(self, holder: typing.Any, key: str, value: typing.Any) -> None:
+        ...
+    def add_cell(self, holder: typing.Any) -> None:
+        ...
     def add_item(self, holder: dict, key: typing.Any, value: typing.Any) -> None:
         ...
     def add_list(self, holder: list) -> None:
+        ...
+    def add_set(self, holder: set) -> None:
         ...
     def add_size(self, holder: dict) -> None:
         ...
@@ -167,7 +173,7 @@ class GuardList:
         ...
     def now(self, index: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
         """
-        An item's value now; Ellipsis where there is none.
+        The value of an item, a cell or an attribute now; Ellipsis where there is none.
         """
 class ProgramState:
     """
@@ -186,17 +192,15 @@ class Program:
         ...
     def end(self) -> None:
         ...
+    def finish(self, results: collections.abc.Sequence[Tensor], dead: bool, fuse: bool, in_place: bool) -> None:
+        """
+        Optimisation passes and the layout of the memory.
+        """
     def in_use(self) -> list[tuple[int, int, str]]:
         ...
     def lines(self) -> list[str]:
         ...
-    def load(self, held: collections.abc.Sequence[Tensor], given: collections.abc.Sequence[Tensor]) -> int:
-        """
-        Copies arguments into the program's; the first that shares memory which the program writes, or -1.
-        """
     def names(self) -> list[str]:
-        ...
-    def plan_memory(self, results: collections.abc.Sequence[Tensor]) -> None:
         ...
     def replay(self, traced: bool = False) -> None:
         ...
@@ -206,7 +210,7 @@ class Program:
         ...
     def touches(self, tensor: Tensor) -> bool:
         """
-        The same, or reads it.
+        Whether a call reads or writes this tensor's memory, outside of the program's own.
         """
     def writes(self, tensor: Tensor) -> bool:
         """
@@ -239,6 +243,44 @@ class Generator:
         ...
     @property
     def seed(self) -> int:
+        ...
+class GradientList:
+    """
+    What a recorded call found in leaves' gradients, and left.
+    """
+    def __init__(self) -> None:
+        ...
+    def add(self, leaf: typing.Any, found: bool, clears: bool, entry: Tensor | None, buffer: typing.Any, after: typing.Any, stays: bool, hooks: dict) -> None:
+        ...
+    def first_broken(self) -> int:
+        ...
+    def found(self, index: typing.SupportsInt | typing.SupportsIndex) -> bool:
+        ...
+class Replay:
+    """
+    Replays a program for arguments, results and gradients of Python's.
+    """
+    def __init__(self, program: Program, inputs: collections.abc.Sequence[Tensor], gradients: typing.Any) -> None:
+        ...
+    def run(self, given: collections.abc.Sequence[Tensor], traced: bool = False) -> int:
+        """
+        Replays; the first argument that shares memory which the program writes, or -1.
+        """
+    @property
+    def last_seconds(self) -> float:
+        ...
+    @property
+    def replays(self) -> int:
+        ...
+class Call:
+    """
+    A captured call: conditions, replay and results, without Python.
+    """
+    def __call__(self, arguments: tuple) -> typing.Any:
+        """
+        The results, or NotImplemented, and nothing has run, where Python has to look.
+        """
+    def __init__(self, replay: typing.Any, guards: typing.Any, settings: typing.Any, results: typing.Any, result: Tensor | None, copy: bool) -> None:
         ...
 class Node:
     """
@@ -318,6 +360,8 @@ def bce_with_logits_loss(x: Tensor, target: Tensor, reduction: typing.SupportsIn
 def bce_with_logits_loss_grad(g: Tensor, x: Tensor, target: Tensor, reduction: typing.SupportsInt | typing.SupportsIndex) -> Tensor:
     ...
 def bernoulli(p: Tensor, generator: ...) -> Tensor:
+    ...
+def bind_leaf_class(leaf: type, buffer: type) -> None:
     ...
 def bind_tensor_class(cls: type) -> None:
     """

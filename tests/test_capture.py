@@ -4,6 +4,7 @@ What could go wrong silently is in test_capture_guards.py, test_capture_gradient
 """
 
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -434,3 +435,27 @@ def test_a_captured_function_can_be_copied_and_not_pickled():
     assert copy.copy(first.step)(cr.ones(2)).tolist() == [4.0, 4.0]
     with pytest.raises(TypeError, match="cannot be pickled, because its programs hold this process's memory"):
         pickle.dumps(first.step)
+
+
+def test_an_object_that_captures_its_own_method_is_collected():
+    """What a program depends on holds the program; the collector sees through both."""
+
+    class Trainer(Job):
+        def __init__(self):
+            super().__init__()
+            self.train = cr.capture(self.step)
+
+    def train():
+        trainer = Trainer()
+        for i in range(5):
+            trainer.train(*batch(i))
+        assert trainer.train.programs[0].replays == 3
+        return weakref.ref(trainer), weakref.ref(trainer.model), trainer.train.programs[0].bytes
+
+    gc.collect()
+    before = _core.allocator_stats()["bytes_in_use"]
+    trainer, model, size = train()
+    gc.collect()
+    assert trainer() is None
+    assert model() is None
+    assert _core.allocator_stats()["bytes_in_use"] <= before + size // 2

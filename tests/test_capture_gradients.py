@@ -184,3 +184,32 @@ def test_a_hook_on_a_parameter_is_seen_to_come_and_go():
         handles.pop().remove()
 
     same_as_eager({4: add, 7: remove})
+
+
+def test_a_gradient_that_the_function_replaces_is_what_it_assigned():
+    """Scaled and clipped by assignment, from what backward gave or from nothing."""
+
+    class Scaling(Job):
+        def step(self, x, y):
+            self.optimizer.zero_grad()
+            loss = F.cross_entropy(self.model(x), y)
+            loss.backward()
+            for i, p in enumerate(self.model.parameters()):
+                p.grad = p.grad * 0.5 if i else cr.ones_like(p) * loss.detach()
+            self.optimizer.step()
+            return loss
+
+    same_as_eager({}, make_job=Scaling)
+
+
+def test_a_gradient_that_is_assigned_from_outside_stays_that_tensor():
+    p, given = cr.zeros(2).requires_grad_(), cr.ones(2)
+
+    @cr.capture
+    def f(x):
+        p.grad = given
+        return p.grad * x
+
+    for i in range(4):
+        assert f(cr.full((2,), float(i))).tolist() == [float(i)] * 2
+        assert p.grad is given

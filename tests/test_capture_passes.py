@@ -228,6 +228,14 @@ def test_results_are_never_written_over():
 
 
 # ---- all of them, on programs that nobody thought of ----
+def test_a_comparison_that_broadcasts_keeps_what_it_reads():
+    """Its result has the bytes of the smaller input, but not its elements."""
+    for dtype, rows in ((cr.float32, 4), (cr.float64, 8)):
+        for passes in EACH:
+            replayed(lambda x: x > x.mean(0), cr.randn(rows, 16).to(dtype), passes=passes)
+            replayed(lambda x: (x * 2).mean(1).unsqueeze(1) <= x, cr.randn(rows, 4).to(dtype), passes=passes)
+
+
 UNARY = [
     cr.exp,
     cr.tanh,
@@ -238,7 +246,15 @@ UNARY = [
     lambda t: t.t().contiguous().t(),
     cr.abs,
 ]
-BINARY = [cr.add, cr.mul, cr.sub, cr.maximum, lambda a, b: a - b.mean(0), lambda a, b: a + b[:1]]
+BINARY = [
+    lambda a, b: (a > b.mean(0)).to(cr.float32),
+    cr.add,
+    cr.mul,
+    cr.sub,
+    cr.maximum,
+    lambda a, b: a - b.mean(0),
+    lambda a, b: a + b[:1],
+]
 
 
 def random_function(seed):

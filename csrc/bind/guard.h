@@ -1,5 +1,5 @@
 #pragma once
-// What a captured program depends on, compared before every replay: identity of what Python's dictionaries,
+// What a captured program depends on, looked at before every replay: identity of what Python's dictionaries,
 // lists and tensors hold. Values that are equal but another object are the caller's business.
 
 #include <pybind11/pybind11.h>
@@ -9,6 +9,25 @@
 #include "bind/casters.h"
 
 namespace chainrule::bind {
+
+// For a bound class that holds Python's objects, with traverse(visit, arg) and clear(): the collector sees
+// through it. What a captured function depends on often holds that function.
+template <class T>
+py::custom_type_setup collected() {
+  return py::custom_type_setup([](PyHeapTypeObject* heap) {
+    PyTypeObject* const type = &heap->ht_type;
+    type->tp_flags |= Py_TPFLAGS_HAVE_GC;
+    type->tp_traverse = [](PyObject* self, visitproc visit, void* arg) -> int {
+      Py_VISIT(Py_TYPE(self));
+      if (!py::detail::is_holder_constructed(self)) return 0;
+      return py::cast<T&>(py::handle(self)).traverse(visit, arg);
+    };
+    type->tp_clear = [](PyObject* self) -> int {
+      if (py::detail::is_holder_constructed(self)) py::cast<T&>(py::handle(self)).clear();
+      return 0;
+    };
+  });
+}
 
 // Another number after each change of a dictionary (PEP 509); 0 where Python does not say. From 3.13 on it
 // tells watchers instead, but not of attributes that an object keeps outside of its dictionary.
@@ -87,8 +106,10 @@ class GuardList {
     added.value = added.now();
     add(std::move(added));
   }
-  void add_attribute(py::object holder, py::str key, py::object value) {
-    add({Check::attribute, std::move(holder), std::move(key), std::move(value)});
+  void add_attribute(py::object holder, py::str key) {
+    Check added{Check::attribute, std::move(holder), std::move(key), {}};
+    added.value = added.now();
+    add(std::move(added));
   }
   void add_set(py::set holder) {
     py::set items(holder.attr("copy")());
@@ -130,7 +151,23 @@ class GuardList {
     return found ? found : py::object(py::ellipsis());
   }
 
+  // Another object that is as good as the one of before.
+  void accept(size_t i) { checks_.at(i).value = checks_.at(i).now(); }
+
   size_t size() const { return checks_.size(); }
+
+  int traverse(visitproc visit, void* arg) const {
+    for (const Check& c : checks_) {
+      Py_VISIT(c.holder.ptr());
+      Py_VISIT(c.key.ptr());
+      Py_VISIT(c.value.ptr());
+    }
+    return 0;
+  }
+  void clear() {
+    groups_.clear();
+    const std::vector<Check> dropped = std::move(checks_);  // what runs now finds the list empty
+  }
 
  private:
   // Checks [begin, end), of one dictionary or of anything else.

@@ -64,6 +64,13 @@ void init_program(py::module_& m) {
       "tensor"_a, "buffer"_a,
       "While recording: the calls that wrote the tensor write the buffer instead. Whether that was "
       "possible.");
+  m.def(
+      "recorded",
+      [](const TensorRef& tensor) {
+        Program* const program = Program::recording();
+        return program != nullptr && program->owns(*tensor);
+      },
+      "tensor"_a, "Whether the tensor's memory is that of the program which this thread records.");
   m.def("recording", [] { return Program::recording() != nullptr; }, "Whether this thread is recording.");
 
   py::class_<Generator, Ref<Generator>>(m, "Generator", "The state of counter-based random numbers.")

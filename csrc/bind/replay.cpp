@@ -75,6 +75,15 @@ class GradientList {
 
   bool found(size_t i) const { return entries_.at(i).found; }
 
+  int traverse(visitproc visit, void* arg) const {
+    for (const Entry& e : entries_) {
+      for (const py::object* held : {&e.leaf, &e.buffer, &e.after}) Py_VISIT(held->ptr());
+      Py_VISIT(e.hooks.ptr());
+    }
+    return 0;
+  }
+  void clear() { const std::vector<Entry> dropped = std::move(entries_); }
+
  private:
   struct Entry {
     py::object leaf;
@@ -85,9 +94,11 @@ class GradientList {
     py::dict hooks;
 
     bool holds() const {
-      PyObject* const now = slot(leaf.ptr(), leaf_slots.hooks);
-      if (has_items(now) || has_items(hooks.ptr())) {
-        if (now == nullptr || PyObject_RichCompareBool(now, hooks.ptr(), Py_EQ) != 1) return false;
+      const py::object now = py::reinterpret_borrow<py::object>(slot(leaf.ptr(), leaf_slots.hooks));
+      if (has_items(now.ptr()) || has_items(hooks.ptr())) {
+        const int equal = now ? PyObject_RichCompareBool(now.ptr(), hooks.ptr(), Py_EQ) : 0;
+        if (equal < 0) throw py::error_already_set();
+        if (equal == 0) return false;
       }
       PyObject* const grad = slot(leaf.ptr(), leaf_slots.grad);
       return clears || (grad != nullptr && grad != Py_None) == found;
@@ -136,53 +147,30 @@ class Replay {
 
   // Replays with these arguments. The first that shares memory which the program writes, or -1; nothing ran
   // then.
-  int run(const std::vector<TensorRef>& given, bool traced) {
-    std::vector<Tensor*> tensors;
-    for (const TensorRef& t : given) tensors.push_back(t.get());
-    const int alias = first_alias(tensors);
-    if (alias < 0) replay(tensors, traced);
+  int run(std::vector<TensorRef> given, bool traced) {
+    const int alias = first_alias(given);
+    if (alias < 0) replay(std::move(given), traced);
     return alias;
   }
 
-  // Replays with the tensors of these arguments; false, and nothing has run, where they do not fit.
-  bool run_plain(const py::tuple& arguments) {
+  // The tensors of these arguments; false where they do not fit.
+  bool take(const py::tuple& arguments, std::vector<TensorRef>& given) const {
     const size_t n = arguments.size();
     if (n != inputs_.size()) return false;
-    given_.clear();
     for (size_t i = 0; i < n; ++i) {
       Tensor* const t = plain_tensor(PyTuple_GET_ITEM(arguments.ptr(), static_cast<Py_ssize_t>(i)));
       if (t == nullptr || t->dtype() != inputs_[i]->dtype() || t->shape() != inputs_[i]->shape())
         return false;
-      given_.push_back(t);
+      given.emplace_back(t);
     }
-    if (gradients_->first_broken() >= 0 || first_alias(given_) >= 0) return false;
-    replay(given_, false);
-    return true;
+    return first_alias(given) < 0;
   }
 
-  uint64_t replays = 0;
-  double last_seconds = 0;
+  bool gradients_fit() const { return gradients_->first_broken() < 0; }
 
- private:
-  int first_alias(const std::vector<Tensor*>& given) const {
-    for (size_t i = 0; i < given.size(); ++i) {
-      if (program_->writes(*given[i])) return static_cast<int>(i);
-    }
-    return -1;
-  }
-
-  static void copy_input(Tensor& to, Tensor* from) {
-    constexpr size_t kSmall = 1 << 16;  // bytes; copy_ shares more among threads
-    const size_t bytes = static_cast<size_t>(to.shape().numel()) * size_of(to.dtype());
-    if (bytes <= kSmall && from->is_contiguous()) {
-      std::memcpy(to.data(), from->data(), bytes);
-    } else {
-      ops::copy_(TensorRef(&to), TensorRef(from));
-    }
-  }
-
-  void replay(const std::vector<Tensor*>& given, bool traced) {
-    for (size_t i = 0; i < given.size(); ++i) copy_input(*inputs_[i], given[i]);
+  void replay(std::vector<TensorRef> given, bool traced) {
+    for (size_t i = 0; i < given.size(); ++i) copy_input(inputs_[i], given[i]);
+    given.clear();
     gradients_->prepare();
     const auto start = std::chrono::steady_clock::now();
     {
@@ -194,10 +182,36 @@ class Replay {
     gradients_->leave();
   }
 
+  int traverse(visitproc visit, void* arg) const {
+    Py_VISIT(gradients_.object.ptr());
+    return 0;
+  }
+  void clear() { const py::object dropped = std::move(gradients_.object); }
+
+  uint64_t replays = 0;
+  double last_seconds = 0;
+
+ private:
+  int first_alias(const std::vector<TensorRef>& given) const {
+    for (size_t i = 0; i < given.size(); ++i) {
+      if (program_->writes(*given[i])) return static_cast<int>(i);
+    }
+    return -1;
+  }
+
+  static void copy_input(const TensorRef& to, const TensorRef& from) {
+    constexpr size_t kSmall = 1 << 16;  // bytes; copy_ shares more among threads
+    const size_t bytes = static_cast<size_t>(to->shape().numel()) * size_of(to->dtype());
+    if (bytes <= kSmall && from->is_contiguous()) {
+      std::memcpy(to->data(), from->data(), bytes);
+    } else {
+      ops::copy_(to, from);
+    }
+  }
+
   Ref<Program> program_;
   std::vector<TensorRef> inputs_;
   Held<GradientList> gradients_;
-  std::vector<Tensor*> given_;  // by run_plain
 };
 
 // A whole call: conditions, replay, results.
@@ -220,16 +234,31 @@ class Call {
   py::object operator()(const py::tuple& arguments) {
     const py::object refused = py::reinterpret_borrow<py::object>(Py_NotImplemented);
     if (grad_mode() != grad_mode_ || Program::recording()) return refused;
-    if (!guards_->hold()) return refused;
+    std::vector<TensorRef> given;
+    if (!replay_->take(arguments, given) || !guards_->hold()) return refused;
     if (!unchanged_.native || !unchanged_->hold()) {
       unchanged_ = {};
       py::object now = settings_();
       if (now.is_none()) return refused;
       unchanged_ = Held<GuardList>(std::move(now));
     }
-    if (!replay_->run_plain(arguments)) return refused;
+    if (!replay_->gradients_fit()) return refused;
+    replay_->replay(std::move(given), false);
     if (!result_) return results_();
     return py::reinterpret_steal<py::object>(make_tensor(copy_ ? ops::clone(result_) : result_));
+  }
+
+  int traverse(visitproc visit, void* arg) const {
+    for (const py::object* held :
+         {&replay_.object, &guards_.object, &unchanged_.object, &settings_, &results_}) {
+      Py_VISIT(held->ptr());
+    }
+    return 0;
+  }
+  void clear() {
+    for (py::object* held : {&replay_.object, &guards_.object, &unchanged_.object, &settings_, &results_}) {
+      const py::object dropped = std::move(*held);
+    }
   }
 
  private:
@@ -244,20 +273,23 @@ class Call {
 
 void init_replay(py::module_& m) {
   using namespace pybind11::literals;
-  py::class_<GradientList>(m, "GradientList", "What a recorded call found in leaves' gradients, and left.")
+  py::class_<GradientList>(m, "GradientList", "What a recorded call found in leaves' gradients, and left.",
+                           collected<GradientList>())
       .def(py::init<>())
       .def("add", &GradientList::add, "leaf"_a, "found"_a, "clears"_a, "entry"_a, "buffer"_a, "after"_a,
            "stays"_a, "hooks"_a)
       .def("first_broken", &GradientList::first_broken)
       .def("found", &GradientList::found, "index"_a);
-  py::class_<Replay>(m, "Replay", "Replays a program for arguments, results and gradients of Python's.")
+  py::class_<Replay>(m, "Replay", "Replays a program for arguments, results and gradients of Python's.",
+                     collected<Replay>())
       .def(py::init<Ref<Program>, std::vector<TensorRef>, py::object>(), "program"_a, "inputs"_a,
            "gradients"_a)
       .def("run", &Replay::run, "given"_a, "traced"_a = false,
            "Replays; the first argument that shares memory which the program writes, or -1.")
       .def_readonly("replays", &Replay::replays)
       .def_readonly("last_seconds", &Replay::last_seconds);
-  py::class_<Call>(m, "Call", "A captured call: conditions, replay and results, without Python.")
+  py::class_<Call>(m, "Call", "A captured call: conditions, replay and results, without Python.",
+                   collected<Call>())
       .def(py::init<py::object, py::object, py::object, py::object, OptionalTensor, bool>(), "replay"_a,
            "guards"_a, "settings"_a, "results"_a, "result"_a, "copy"_a)
       .def("__call__", &Call::operator(), "arguments"_a,

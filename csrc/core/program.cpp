@@ -74,8 +74,12 @@ void Program::record(const OpDef& op, const Plan& plan, std::span<Tensor* const>
   const int n_in = static_cast<int>(in.size()), n_out = static_cast<int>(out.size());
   calls_.push_back({&op, plan, static_cast<int>(pointers_.size()), n_in, n_out,
                     static_cast<int>(written_spans_.size()), 0, workspace ? workspace->data() : nullptr});
-  for (const Tensor* t : in) bytes_.push_back(t && t->is_contiguous() ? bytes_of(*t) : 0);
-  for (const TensorRef& t : out) bytes_.push_back(t->is_contiguous() ? bytes_of(*t) : 0);
+  const auto describe = [this](const Tensor* t) {
+    bytes_.push_back(t && t->is_contiguous() ? bytes_of(*t) : 0);
+    dtypes_.push_back(t ? t->dtype() : DType::bool_);
+  };
+  for (const Tensor* t : in) describe(t);
+  for (const TensorRef& t : out) describe(t.get());
   pool_->set_clock(calls_.size());
   lines_.push_back(line_of(op, in, out));
   // The program's own memory stays valid with its pool; keeping its storages would stop it from being reused.
@@ -214,6 +218,8 @@ void Program::replay(bool traced) {
 void Program::mark_written() {
   for (const auto& [storage, writer] : written_) storage->mark_written(writer);
 }
+
+bool Program::owns(const Tensor& tensor) const { return tensor.storage()->in_pool(*pool_); }
 
 bool Program::touches(const Tensor& tensor) const {
   const Storage* const storage = tensor.storage().get();

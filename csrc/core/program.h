@@ -35,7 +35,7 @@ class Program : public RefCounted<Program> {
   static Program* recording();
 
   // Recording is per thread and does not nest.
-  // Traced: each call leaves a hash of what it wrote.
+  // Traced: each call leaves a hash of what it wrote; calls that passes have fused leave 0.
   void begin(bool traced = false);
   void end();
 
@@ -47,6 +47,9 @@ class Program : public RefCounted<Program> {
   // write to `buffer` instead, outside of it; the value is copied there now. False, and nothing has changed,
   // where that is impossible.
   bool move_out(const Tensor& tensor, const Tensor& buffer);
+
+  // Whether a tensor's memory is the program's own.
+  bool owns(const Tensor& tensor) const;
 
   // Whether a call writes memory of this tensor's storage, which is not the program's own.
   bool writes(const Tensor& tensor) const;
@@ -128,10 +131,11 @@ class Program : public RefCounted<Program> {
   std::vector<Call> calls_;
   std::vector<void*> pointers_;
   std::vector<size_t> bytes_;        // behind each, where they are contiguous; otherwise 0
+  std::vector<DType> dtypes_;        // of each
   std::vector<Span> written_spans_;  // contiguous ones
   std::vector<std::string> lines_;
   std::vector<uint64_t> trace_;
-  std::vector<Ref<Storage>> kept_;                             // every storage a call touches
+  std::vector<Ref<Storage>> kept_;  // every storage outside that a recorded call touches
   std::vector<std::pair<Ref<Storage>, const char*>> written_;  // those a call writes in place
   std::vector<Draws> draws_;
   bool traced_ = false;

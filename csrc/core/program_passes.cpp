@@ -112,16 +112,22 @@ bool Program::share_inputs(Uses& uses) {
       continue;
     const size_t result = uses.of(call, call.n_in);
     if (!uses.born(result, c)) continue;
-    const size_t bytes = bytes_[static_cast<size_t>(call.first + call.n_in)];
+    // As many elements of the same size: fewer would be broadcast, and read again after they are written
+    // over.
+    const auto alike = [&](int operand) {
+      const size_t a = static_cast<size_t>(call.first + operand),
+                   b = static_cast<size_t>(call.first + call.n_in);
+      return bytes_[a] == bytes_[b] && size_of(dtypes_[a]) == size_of(dtypes_[b]);
+    };
     for (int i = 0; i < call.n_in; ++i) {
       const size_t input = uses.of(call, i);
       if (!uses.is_whole(call, i) || input == result || uses[input].result) continue;
-      if (bytes_[static_cast<size_t>(call.first + i)] != bytes || uses[input].reads.back() != c) continue;
+      if (!alike(i) || uses[input].reads.back() != c) continue;
       if (!(call.op->may_share >> std::min(i, 63) & 1)) continue;
       if (!uses[input].writes.empty() && uses[input].writes.back() >= c) continue;
       bool alone = true;  // other operands in the block are that very operand
       for (int j = 0; j < call.n_in; ++j) {
-        const bool same = uses.is_whole(call, j) && bytes_[static_cast<size_t>(call.first + j)] == bytes;
+        const bool same = uses.is_whole(call, j) && alike(j);
         alone &= uses.of(call, j) != input || same;
       }
       if (!alone) continue;

@@ -52,7 +52,8 @@ class Program::Uses {
   // A call is gone.
   void forget(size_t call);
 
-  // Bytes into its block, and the block, of an address that the call at `index` uses.
+  // The block itself that an operand or a workspace is in, whatever it has been merged with, and the bytes
+  // from its beginning to an address.
   size_t offset_of(size_t original, const void* pointer) const {
     return static_cast<size_t>(static_cast<const char*>(pointer) - blocks_[original].data);
   }

@@ -85,7 +85,7 @@ void plan_col2im(const Shape& image, const Shape& weight, const Shape& result, c
   c.pack_tasks = std::min({std::max<int64_t>(c.shared / 32768, 1), parts, c.tasks});
   c.shared = round_up(c.shared, 16);
   const int64_t chunks = ceil_div(ceil_div(w.out, w.stride) * bytes, kernels.vector_bytes);
-  const int64_t masks = chunks * w.kernel * cpu::kConvMaskBytes / 8;
+  const int64_t masks = round_up(chunks * w.kernel * cpu::kConvMaskBytes, 64) / 8;
   plan.workspace = aligned_bytes_of(masks + c.tasks * c.table, {{1, c.shared}, {c.tasks, c.buffer}}, dtype);
 }
 

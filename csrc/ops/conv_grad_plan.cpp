@@ -64,7 +64,8 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
   const cpu::GemmBlocks& blocks = kernels.blocks[dtype == DType::float64];
   const int64_t lanes = kernels.vector_bytes / static_cast<int64_t>(size_of(dtype));
   const bool packed = c.filters >= kPackedGradFilters && taps >= kPackedGradTaps;
-  p.in_place = packed && h.halo == 0 && w.halo == 0 && image_is_planes(p);
+  // The rows of the gradient serve as they are, too: an image with rows that no tap touches is not as long.
+  p.in_place = packed && h.halo == 0 && w.halo == 0 && image_is_planes(p) && h.source == h.grid;
   choose_band(p, p.in_place ? kAnyBytes : kPlaneBytes / 2, 1, 8, dtype);
   p.plane = p.in_place ? h.source * w.source : (p.band + h.halo) * p.pitch + lanes;
   c.length = p.in_place ? p.plane : round_up((p.band - 1) * p.pitch + w.grid, lanes);

@@ -174,7 +174,8 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
                       h.phases == 1 && h.out_step == 1 && h.out_origin == 0;
   c.table = round_up(p.channels * taps, 8);
   constexpr int64_t kMostProducts = 3;
-  if (packed && p.in_place && taps == 1 && p.images * p.groups <= kMostProducts) {
+  const bool product = p.in_place && taps == 1 && c.contiguous_rows && h.source == h.out;
+  if (packed && product && p.images * p.groups <= kMostProducts) {
     return choose_product(c, dtype, plan);
   }
   if (packed) {

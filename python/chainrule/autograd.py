@@ -278,6 +278,15 @@ def _deliver_persistent(leaf: Leaf, grad: _core.Tensor, sole: bool) -> None:
     leaf.grad = buffer.tensor
 
 
+def assign_grad(leaf: Leaf, value: Tensor | None) -> None:
+    """What `tensor.grad = value` does. A value that is being recorded is copied to where it outlives the program."""
+    touch(leaf, clears=True)
+    leaf.grad = value
+    if value is not None and _core.recorded(value._t):
+        leaf.grad = None
+        _deliver_persistent(leaf, value._t, sole=False)
+
+
 def backward(tensors, grad_tensors=None, retain_graph: bool = False, create_graph: bool = False) -> None:
     """Adds to the `.grad` of every leaf that the tensors depend on.
 

@@ -142,8 +142,7 @@ class Tensor(TensorOps):
             if value is None:
                 return
             self._leaf = Leaf()
-        touch(self._leaf, clears=True)
-        self._leaf.grad = value
+        autograd.assign_grad(self._leaf, value)
 
     @property
     def grad_fn(self):

@@ -185,8 +185,9 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
   static_assert(sizeof(simd::LaneMask<T>) <= kConvMaskBytes);
   auto* const masks = static_cast<simd::LaneMask<T>*>(workspace);
   const ResultRows<T> result_rows{.plan = plan, .masks = masks};
-  int64_t* const tables = reinterpret_cast<int64_t*>(
-      static_cast<char*>(workspace) + result_rows.chunks() * plan.axis[1].kernel * kConvMaskBytes);
+  int64_t* const tables =
+      reinterpret_cast<int64_t*>(static_cast<char*>(workspace) +
+                                 round_up(result_rows.chunks() * plan.axis[1].kernel * kConvMaskBytes, 64));
   T* const shared = reinterpret_cast<T*>(tables + plan.tasks * plan.table);
   const Col2im<T> way{.plan = plan,
                       .source = in.at<const T>(0),

@@ -103,13 +103,22 @@ class Captured:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs and self._lock.acquire(blocking=False):
             try:
-                native = self._native
-                result = NotImplemented if native is None or self._inside else native(args)
+                result = self._call_natively(args)
             finally:
                 self._lock.release()
             if result is not NotImplemented:
                 return result
         return self._look(args, kwargs)
+
+    def _call_natively(self, args: tuple) -> Any:
+        """The program that ran last, where that needs no look of Python's; otherwise NotImplemented."""
+        if self._native is None or self._inside:
+            return NotImplemented
+        self._inside = True
+        try:
+            return self._native(args)
+        finally:
+            self._inside = False
 
     def _look(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """A call that Python has to look at: another kind than the last, or not seen before."""
@@ -150,7 +159,8 @@ class Captured:
                     program.check(self._function, structure, inputs, self._passes)
                 else:
                     program.replay(inputs)
-                    self._native = program.native_call(self._copy)
+                    plain = structure == (tuple, (tuple, *(TENSOR,) * len(inputs)), _NO_KWARGS)
+                    self._native = program.native_call(self._copy) if plain else None
                 if self._recent[-1][1] is not program:
                     self._recent.remove((signature, program))
                     self._recent.append((signature, program))

@@ -74,7 +74,7 @@ class Guards:
                 if place.key is None:
                     self.identities.add_cell(place.holder)
                 else:
-                    self.identities.add_attribute(place.holder, place.key, place.value)
+                    self.identities.add_attribute(place.holder, place.key)
                 self._texts.append((place.text, place.value))
             self._add_value(place.value, place.text, whole=place.last)
 
@@ -151,6 +151,7 @@ class Guards:
             value = MISSING if value is ... else value
             if not same(value, before):
                 return _change(text, before, value)
+            self.identities.accept(index)
             index = self.identities.first_broken(index + 1)
         for optimizer, before in self._optimizers:
             if not optimizer._fits(before):

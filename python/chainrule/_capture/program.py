@@ -29,6 +29,7 @@ class Program:
         self.signature = signature
         self._native = _core.Program()
         self._replay: _core.Replay | None = None
+        self._native_call: _core.Call | None = None
         self._outputs: list[_core.Tensor] = []
         self._structure: Any = TENSOR
         self._guards: Guards | None = None
@@ -173,10 +174,15 @@ class Program:
         self._refuse_alias(self._replay.run(inputs, traced))
 
     def native_call(self, copy: bool) -> _core.Call:
-        """The whole call, natively; it gives NotImplemented where Python has to look."""
-        single = self._outputs[0] if self._structure is TENSOR else None
-        results = functools.partial(self.results, copy)
-        return _core.Call(self._replay, self._guards.identities, self._guards.settings, results, single, copy)
+        """The whole call, for arguments that are nothing but tensors; NotImplemented where Python has to look."""
+        if self._native_call is None:
+            single = self._outputs[0] if self._structure is TENSOR else None
+            results = functools.partial(self.results, copy)
+            guards = self._guards
+            self._native_call = _core.Call(
+                self._replay, guards.identities, guards.settings, results, single, copy
+            )
+        return self._native_call
 
     def check(
         self,

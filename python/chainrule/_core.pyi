@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Call', 'Generator', 'GradientList', 'GuardList', 'Node', 'OptimPack', 'Program', 'ProgramState', 'Replay', 'Tensor', 'abs', 'abs_grad', 'adaptive_avg_pool2d', 'adaptive_avg_pool2d_grad', 'adaptive_max_pool2d', 'add', 'all', 'allocator_stats', 'amax', 'amin', 'any', 'argmax', 'argmin', 'as_strided', 'avg_pool2d', 'avg_pool2d_grad', 'batch_norm_eval', 'batch_norm_grad', 'batch_norm_train', 'bce_loss', 'bce_loss_grad', 'bce_with_logits', 'bce_with_logits_grad', 'bce_with_logits_loss', 'bce_with_logits_loss_grad', 'bernoulli', 'bind_leaf_class', 'bind_tensor_class', 'bool', 'cast', 'cat', 'clamp', 'clone', 'contiguous', 'conv2d', 'conv2d_bias_grad', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv_transpose2d', 'conv_transpose2d_input_grad', 'conv_transpose2d_weight_grad', 'copy_', 'copy_numpy', 'cross_entropy', 'cross_entropy_grad', 'cumsum', 'div', 'dropout', 'dropout_grad', 'dtype', 'empty', 'empty_cache', 'eq', 'erf', 'exclude_this_thread', 'exp', 'expand', 'expm1', 'fill_', 'flip', 'float32', 'float64', 'floor', 'floor_divide', 'from_dlpack', 'from_numpy', 'full', 'gather', 'ge', 'get_num_threads', 'grad_enabled', 'gt', 'index', 'index_put_', 'int64', 'isa', 'isfinite', 'isnan', 'l1_loss', 'l1_loss_grad', 'le', 'linear', 'log', 'log1p', 'log_softmax', 'log_softmax_grad', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'lt', 'matmul', 'max_along', 'max_pool2d', 'maximum', 'mean', 'min_along', 'min_pool2d', 'minimum', 'mixed', 'move_out', 'mse_loss', 'mse_loss_grad', 'mul', 'ne', 'neg', 'nll_loss', 'nll_loss_grad', 'nonzero', 'norm', 'normal_', 'overlaps', 'pad', 'permute', 'place', 'plain_tensors', 'pool_indices', 'pool_select_grad', 'pool_stats', 'pow', 'prod', 'prod_grad', 'randint', 'randperm', 'reciprocal', 'record', 'recording', 'relu', 'relu_grad', 'remainder', 'reset_peak_bytes', 'reshape', 'round', 'rsqrt', 'scatter_', 'select', 'set_cache_limit', 'set_grad_enabled', 'set_num_threads', 'set_values', 'sigmoid', 'sigmoid_grad', 'sign', 'signature', 'slice', 'softmax', 'softmax_grad', 'sort', 'sqrt', 'square', 'squeeze', 'std', 'sub', 'sum', 'sum_to', 'sum_to_like', 'tanh', 'tanh_grad', 'topk', 'transpose', 'uint8', 'uniform_', 'unique', 'unsqueeze', 'var', 'view', 'where', 'wrap', 'zeros_persistent']
+__all__: list[str] = ['Call', 'Generator', 'GradientList', 'GuardList', 'Node', 'OptimPack', 'Program', 'ProgramState', 'Replay', 'Tensor', 'abs', 'abs_grad', 'adaptive_avg_pool2d', 'adaptive_avg_pool2d_grad', 'adaptive_max_pool2d', 'add', 'all', 'allocator_stats', 'amax', 'amin', 'any', 'argmax', 'argmin', 'as_strided', 'avg_pool2d', 'avg_pool2d_grad', 'batch_norm_eval', 'batch_norm_grad', 'batch_norm_train', 'bce_loss', 'bce_loss_grad', 'bce_with_logits', 'bce_with_logits_grad', 'bce_with_logits_loss', 'bce_with_logits_loss_grad', 'bernoulli', 'bind_leaf_class', 'bind_tensor_class', 'bool', 'cast', 'cat', 'clamp', 'clone', 'contiguous', 'conv2d', 'conv2d_bias_grad', 'conv2d_input_grad', 'conv2d_weight_grad', 'conv_transpose2d', 'conv_transpose2d_input_grad', 'conv_transpose2d_weight_grad', 'copy_', 'copy_numpy', 'cross_entropy', 'cross_entropy_grad', 'cumsum', 'div', 'dropout', 'dropout_grad', 'dtype', 'empty', 'empty_cache', 'eq', 'erf', 'exclude_this_thread', 'exp', 'expand', 'expm1', 'fill_', 'flip', 'float32', 'float64', 'floor', 'floor_divide', 'from_dlpack', 'from_numpy', 'full', 'gather', 'ge', 'get_num_threads', 'grad_enabled', 'gt', 'index', 'index_put_', 'int64', 'isa', 'isfinite', 'isnan', 'l1_loss', 'l1_loss_grad', 'le', 'linear', 'log', 'log1p', 'log_softmax', 'log_softmax_grad', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'lt', 'matmul', 'max_along', 'max_pool2d', 'maximum', 'mean', 'min_along', 'min_pool2d', 'minimum', 'mixed', 'move_out', 'mse_loss', 'mse_loss_grad', 'mul', 'ne', 'neg', 'nll_loss', 'nll_loss_grad', 'nonzero', 'norm', 'normal_', 'overlaps', 'pad', 'permute', 'place', 'plain_tensors', 'pool_indices', 'pool_select_grad', 'pool_stats', 'pow', 'prod', 'prod_grad', 'randint', 'randperm', 'reciprocal', 'record', 'recorded', 'recording', 'relu', 'relu_grad', 'remainder', 'reset_peak_bytes', 'reshape', 'round', 'rsqrt', 'scatter_', 'select', 'set_cache_limit', 'set_grad_enabled', 'set_num_threads', 'set_values', 'sigmoid', 'sigmoid_grad', 'sign', 'signature', 'slice', 'softmax', 'softmax_grad', 'sort', 'sqrt', 'square', 'squeeze', 'std', 'sub', 'sum', 'sum_to', 'sum_to_like', 'tanh', 'tanh_grad', 'topk', 'transpose', 'uint8', 'uniform_', 'unique', 'unsqueeze', 'var', 'view', 'where', 'wrap', 'zeros_persistent']
 class dtype:
     """
     The type of a tensor's elements.
@@ -155,7 +155,11 @@ class GuardList:
         ...
     def __len__(self) -> int:
         ...
-    def add_attribute(self, holder: typing.Any, key: str, value: typing.Any) -> None:
+    def accept(self, index: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        From now on its value is the one of now.
+        """
+    def add_attribute(self, holder: typing.Any, key: str) -> None:
         ...
     def add_cell(self, holder: typing.Any) -> None:
         ...
@@ -594,6 +598,10 @@ def reciprocal(x: Tensor, out: Tensor | None = None) -> Tensor:
 def record(native: Tensor, inputs: tuple, rule: typing.Callable, saved: tuple = (), params: typing.Any = None) -> typing.Any:
     """
     Wraps a native result and remembers how its gradient flows back.
+    """
+def recorded(tensor: Tensor) -> bool:
+    """
+    Whether the tensor's memory is that of the program which this thread records.
     """
 def recording() -> bool:
     """

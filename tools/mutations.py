@@ -31,7 +31,7 @@ PYTHON = [
           tests="tests/test_capture_guards.py"),
     fault("capture: another kind of call", "python/chainrule/_capture/function.py",
           "program.native_call(self._copy) if plain else None", "program.native_call(self._copy)", "called_like",
-          tests="tests/test_capture_guards.py"),
+          tests="tests/test_capture_native.py"),
     fault("elementwise: sign of a gradient", OPS + "elementwise.py",
           "_undo(_core.neg(g), node.params, 1)", "_undo(g, node.params, 1)", "gradient and sub-"),
     fault("elementwise: ties of maximum", OPS + "elementwise.py",

@@ -100,7 +100,8 @@ def apportion(total: int, weights: np.ndarray) -> np.ndarray:
     quotas = np.where(np.abs(quotas - nearest) < 1e-9 * max(total, 1), nearest, quotas)
     shares = np.floor(quotas).astype(np.int64)
     left = total - int(shares.sum())
-    shares[np.argsort(-(quotas - shares), kind="stable")[:left]] += 1
+    remainders = np.round(quotas - shares, 9)  # equal ones differ by rounding error
+    shares[np.argsort(-remainders, kind="stable")[:left]] += 1
     return shares
 
 

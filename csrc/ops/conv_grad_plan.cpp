@@ -23,6 +23,8 @@ constexpr int64_t kPackedGradFilters = 16, kPackedGradTaps = 24, kPackedGradSpli
 // Planes are copied once per split of the filters; from this many filters times taps on the copy costs
 // little.
 constexpr int64_t kSplitWork = 128;
+// Images that serve as they are, when they are few, are cut into up to so many shards of so many positions.
+constexpr int64_t kPackedGradShards = 4, kPackedGradPositions = 6 * kPackedGradDepth;
 // Elements that the private sums of a weight gradient may take together.
 constexpr int64_t kPrivateSums = int64_t{1} << 22;
 
@@ -76,7 +78,9 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
   c.panel = packed ? ceil_div(c.filters, ceil_div(c.filters, blocks.mr)) : 0;
   c.split = round_up(ceil_div(c.filters, splits), packed ? c.panel : kernels.tile_rows);
   const int64_t items = p.groups * ceil_div(c.filters, c.split);
-  c.shards = std::clamp<int64_t>(std::min(wanted / items, kPrivateSums / size), 1, units);
+  const int64_t parts = std::min(kPackedGradShards, p.images * p.plane / kPackedGradPositions);
+  c.shards = std::clamp<int64_t>(std::min(wanted / items, kPrivateSums / size), 1,
+                                 p.in_place ? std::max(units, parts) : units);
   c.tasks = std::min(wanted, items * c.shards);
   c.add_tasks = std::clamp<int64_t>(size * c.shards / 65536, 1, kMaxConvTasks);
 

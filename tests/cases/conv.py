@@ -136,6 +136,8 @@ CASES = [
     conv("large-packed", (2, 40, 23, 21), (27, 40, 3, 3), padding=1, large=True),
     conv("large-packed-1x1", (4, 80, 11, 13), (29, 80, 1, 1), large=True),
     conv("large-product", (2, 80, 17, 19), (29, 80, 1, 1), large=True),
+    conv("large-product-parts", (1, 40, 49, 47), (31, 40, 1, 1), large=True),
+    conv("large-product-parts-across-images", (2, 64, 33, 41), (50, 32, 1, 1), groups=2, large=True),
     conv("large-product-not-of-stride-2", (1, 64, 39, 40), (48, 64, 1, 1), stride=2, large=True),
     conv("large-product-deep", (1, 600, 9, 11), (43, 600, 1, 1), large=True),
     conv("large-product-groups", (1, 140, 17, 19), (60, 70, 1, 1), groups=2, bias=False, large=True),

@@ -98,7 +98,6 @@ struct WeightGradient {
   void run_item(int64_t group, int64_t split, int64_t shard, T* buffer) const {
     const int64_t units = p.images * p.bands, first_filter = split * plan.split;
     const int64_t filters = lesser(plan.split, plan.filters - first_filter);
-    const int64_t begin = shard * units / plan.shards, end = (shard + 1) * units / plan.shards;
     T* const to = sums + ((shard * p.groups + group) * plan.filters + first_filter) * tap_count();
     T* const planes = buffer + plan.panels;
     T* const rows = planes + plan.chunk * unit_planes();
@@ -108,19 +107,20 @@ struct WeightGradient {
                  .row_unit_step = filters * plan.length,
                  .plane_unit_step = unit_planes()};
     if (p.in_place) {
-      const int64_t first = begin * p.groups + group;
-      t.planes = source + first * source_size();
+      t.planes = source + group * source_size();
       t.plane_unit_step = p.groups * source_size();
-      t.rows = gradient + (first * plan.filters + first_filter) * out_size();
+      t.rows = gradient + (group * plan.filters + first_filter) * out_size();
       t.row_unit_step = p.groups * plan.filters * out_size();
-      t.units = end - begin;
-      return add_packed(plan, t, taps, filters, buffer, to, true);
+      const int64_t positions = p.images * plan.length;  // a shard may begin amid an image
+      return add_packed(plan, t, shard * positions / plan.shards, (shard + 1) * positions / plan.shards, taps,
+                        filters, buffer, to, true);
     }
+    const int64_t begin = shard * units / plan.shards, end = (shard + 1) * units / plan.shards;
     for (int64_t chunk = begin; chunk < end; chunk += plan.chunk) {
       t.units = lesser(plan.chunk, end - chunk);
       copy_units(group, chunk, t.units, first_filter, filters, planes, rows);
       if (plan.panel > 0) {
-        add_packed(plan, t, taps, filters, buffer, to, chunk == begin);
+        add_packed(plan, t, 0, t.units * t.length, taps, filters, buffer, to, chunk == begin);
       } else {
         add_filters(t, filters, to, chunk == begin);
       }

@@ -43,10 +43,11 @@ void pack_taps(const DotTile<T>& t, const int64_t* taps, int64_t count, int64_t 
   });
 }
 
-// Adds the products of t's units to the sums, or sets them. `panels` has room for plan.panels elements.
+// Adds the products of the positions [first, end) of t's units to the sums, or sets them. `panels` has room
+// for plan.panels elements.
 template <class T>
-void add_packed(const ConvWeightGradPlan& plan, const DotTile<T>& t, const int64_t* taps, int64_t filters,
-                T* panels, T* sums, bool set) {
+void add_packed(const ConvWeightGradPlan& plan, const DotTile<T>& t, int64_t first, int64_t end,
+                const int64_t* taps, int64_t filters, T* panels, T* sums, bool set) {
   gemm::Block<T> b;
   b.m = filters;
   b.n = b.c_row = plan.planes.channels * plan.planes.axis[0].kernel * plan.planes.axis[1].kernel;
@@ -54,11 +55,10 @@ void add_packed(const ConvWeightGradPlan& plan, const DotTile<T>& t, const int64
   b.a = panels;
   b.c = sums;
   b.epilogue = {};
-  const int64_t positions = t.units * t.length;
   T* const taps_panel = panels + b.a_panels() * gemm::kAStep<T> * plan.depth;
-  for (int64_t begin = 0; begin < positions; begin += plan.depth) {
-    b.k = lesser(plan.depth, positions - begin);
-    b.add = !set || begin > 0;
+  for (int64_t begin = first; begin < end; begin += plan.depth) {
+    b.k = lesser(plan.depth, end - begin);
+    b.add = !set || begin > first;
     for (int64_t i = 0; i < b.a_panels(); ++i) {
       pack_filters(plan, t, i * plan.panel, filters, begin, b.k, panels + i * gemm::kAStep<T> * b.k);
     }

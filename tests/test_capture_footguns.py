@@ -6,6 +6,8 @@ Guards and gradients have files of their own.
 import gc
 import os
 import warnings
+from collections import OrderedDict, namedtuple
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -37,6 +39,69 @@ def test_another_dtype_structure_or_gradient_mode_records_again():
         with cr.no_grad():
             g(a)
     assert len(g.programs) == 2
+
+
+Pair = namedtuple("Pair", "a b")
+
+
+@dataclass(frozen=True)
+class Two:
+    a: cr.Tensor
+    b: list
+
+
+@dataclass
+class Batch:
+    x: cr.Tensor
+    rate: float
+
+
+@pytest.mark.parametrize("make", [Pair, lambda a, b: OrderedDict(b=b, a=a), lambda a, b: Two(a, [b])])
+def test_containers_arrive_and_return_as_what_they_are(make):
+    f = cr.capture(lambda c: c)
+    for i in range(5):
+        given = make(cr.full((2,), float(i)), cr.full((3,), 2.0 * i))
+        got = f(given)
+        assert type(got) is type(given)
+        assert repr(got) == repr(given)
+    assert len(f.programs) == 1
+
+
+def test_values_and_order_in_containers_are_part_of_the_kind_of_call():
+    x = cr.ones(2)
+    f = cr.capture(lambda batch: batch.x * batch.rate)
+    for rate in (1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 1.0):
+        assert f(Batch(x, rate)).tolist() == [rate] * 2
+    assert len(f.programs) == 2
+    g = cr.capture(lambda d: next(iter(d.values())) * 1)
+    for _ in range(3):
+        assert g(OrderedDict(a=x, b=x * 2)).tolist() == [1.0, 1.0]
+        assert g(OrderedDict(b=x * 2, a=x)).tolist() == [2.0, 2.0]
+
+
+def test_a_dataclass_that_keeps_more_than_its_fields_is_refused():
+    @dataclass
+    class Odd:
+        x: cr.Tensor
+
+        def __post_init__(self):
+            self.seen = 0
+
+    with pytest.raises(TypeError, match=r"argument\[0\] must be a tensor"):
+        cr.capture(lambda o: o.x)(Odd(cr.ones(2)))
+
+
+def test_probabilities_and_deviations_out_of_range_are_errors_of_a_replay_too():
+    for function, good, bad, match in (
+        (cr.bernoulli, 0.5, 1.5, r"bernoulli: probabilities must be in \[0, 1\], got 1.5 at position 0"),
+        (lambda s: cr.normal(0.0, s), 1.0, -1.0, "normal: std must be at least 0, got -1 at position 0"),
+    ):
+        f = cr.capture(function)
+        for _ in range(4):
+            f(cr.full((3,), good))
+        with pytest.raises(ValueError, match=match):
+            f(cr.full((3,), bad))
+        f(cr.full((3,), good))
 
 
 def test_arrays_are_arguments():

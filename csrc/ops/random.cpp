@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "core/op.h"
@@ -20,6 +21,7 @@ struct RandomParams {
   double a = 0, b = 0;
   int64_t low = 0;
   uint64_t range = 0;
+  const char* rule = nullptr;
 };
 
 void plan_random(RunFn kernel, int64_t count, const Params& params, Plan& plan) {
@@ -34,7 +36,8 @@ void plan_random(RunFn kernel, int64_t count, const Params& params, Plan& plan) 
        .a = r.a,
        .b = r.b,
        .low = r.low,
-       .range = r.range};
+       .range = r.range,
+       .rule = r.rule};
 }
 
 Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
@@ -116,6 +119,25 @@ const OpDef dropout_grad_def{
     }},
     .run = {run_cpu}};
 
+// Looks at the parameters of a distribution and gives nothing: an op of its own, so that a replay fails where
+// the function does.
+template <bool kNormal>
+const OpDef within_def{
+    .name = kNormal ? "normal" : "bernoulli",
+    .infer = [](Metas in, const Params&,
+                std::span<Meta>) { check_floating(kNormal ? "normal" : "bernoulli", in[0]); },
+    .plan = {[](Metas in, Metas, const Params& params, Plan& plan) {
+      plan_random(cpu::random_kernels().within[is_double(in[0])], in[0].numel(), params, plan);
+    }},
+    .run = {run_cpu},
+    .may_fail = true};
+
+void check_within(const OpDef& op, const TensorRef& x, double low, double high, const char* rule) {
+  const TensorRef source = contiguous(x);
+  Tensor* const in[] = {source.get()};
+  execute(op, in, RandomParams{.a = low, .b = high, .rule = rule}, {});
+}
+
 // Whole groups of 64 numbers, so that every draw starts at a group's first block.
 Draw draw_for(Generator& generator, int64_t elements, uint64_t numbers_each) {
   const uint64_t numbers = static_cast<uint64_t>(elements) * numbers_each;
@@ -150,6 +172,11 @@ void normal_(const TensorRef& t, double mean, double deviation, Generator& gener
   fill(normal_def, t, {.a = mean, .b = deviation}, numbers_each(t), generator);
 }
 
+void check_deviation(const TensorRef& deviation) {
+  check_within(within_def<true>, deviation, 0, std::numeric_limits<double>::infinity(),
+               "std must be at least 0");
+}
+
 TensorRef randint(int64_t low, int64_t high, const Shape& shape, Generator& generator) {
   check<ValueError>(low < high, "randint: needs low < high, got low=", low, ", high=", high);
   TensorRef t = Tensor::empty(DType::int64, shape);
@@ -166,7 +193,7 @@ TensorRef randperm(int64_t n, Generator& generator) {
 }
 
 TensorRef bernoulli(const TensorRef& p, Generator& generator) {
-  check<TypeError>(is_floating(p->dtype()), "bernoulli: needs a floating dtype, got ", name_of(p->dtype()));
+  check_within(within_def<false>, p, 0, 1, "probabilities must be in [0, 1]");
   TensorRef u = Tensor::empty(p->dtype(), p->shape(), p->meta().device);
   uniform_(u, 0, 1, generator);
   return cast(lt(u, p), p->dtype());

@@ -15,6 +15,8 @@ void normal_(const TensorRef& t, double mean, double deviation, Generator& gener
 TensorRef randint(int64_t low, int64_t high, const Shape& shape, Generator& generator);
 // 0..n-1 in random order, int64.
 TensorRef randperm(int64_t n, Generator& generator);
+// Every standard deviation must be at least 0.
+void check_deviation(const TensorRef& deviation);
 // 1 with probability p[i], else 0, in p's dtype.
 TensorRef bernoulli(const TensorRef& p, Generator& generator);
 

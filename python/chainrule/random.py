@@ -101,8 +101,8 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, requires
     if size is not None:
         raise TypeError("normal: size follows from mean and std where one is a tensor")
     a, b = (x._t if isinstance(x, Tensor) else float(x) for x in (mean, std))
-    if isinstance(std, Tensor) and not _core.recording() and _core.any(_core.lt(b, 0.0), (), False).item():
-        raise ValueError("normal: std must be at least 0 everywhere")
+    if isinstance(std, Tensor):
+        _core.check_deviation(b)
     shape = _core.add(a, b)
     t = _floating("normal", shape.shape, dtype or shape.dtype, None)
     _core.normal_(t, 0.0, 1.0, native(generator))

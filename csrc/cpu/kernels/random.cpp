@@ -1,4 +1,4 @@
-// Uniform and normal numbers, integers, permutations, dropout.
+// Uniform and normal numbers, integers, permutations, dropout, and a look at parameters of distributions.
 
 #include "cpu/kernels/random.h"
 
@@ -184,6 +184,29 @@ Status dropout_grad(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
   return {};
 }
 
+// Whether all numbers are in [a, b], which no NaN is.
+template <class T>
+Status within(Stream&, const PlanData& plan, Ptrs in, Ptrs, void*) {
+  const RandomPlan& p = plan.as<RandomPlan>();
+  const T* const x = in.at<const T>(0);
+  const T low = static_cast<T>(p.a), high = static_cast<T>(p.b);
+  constexpr int64_t block = 512;  // looked at as a whole; then the first bad one is looked for
+  for (int64_t begin = 0; begin < p.count; begin += block) {
+    const int64_t end = begin + block < p.count ? begin + block : p.count;
+    int good = 1;
+    for (int64_t i = begin; i < end; ++i) good &= x[i] >= low && x[i] <= high;
+    for (int64_t i = begin; !good && i < end; ++i) {
+      if (x[i] >= low && x[i] <= high) continue;
+      return {.code = Status::bad_number,
+              .input = 0,
+              .position = i,
+              .number = static_cast<double>(x[i]),
+              .rule = p.rule};
+    }
+  }
+  return {};
+}
+
 constexpr RandomTable make_table() {
   RandomTable t{};
   t.uniform[0] = fill<Uniform<float>, float>;
@@ -196,6 +219,8 @@ constexpr RandomTable make_table() {
   t.dropout[1] = dropout<double>;
   t.dropout_grad[0] = dropout_grad<float>;
   t.dropout_grad[1] = dropout_grad<double>;
+  t.within[0] = within<float>;
+  t.within[1] = within<double>;
   return t;
 }
 

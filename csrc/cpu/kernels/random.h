@@ -9,17 +9,19 @@ namespace chainrule::cpu {
 
 struct RandomPlan {
   RunFn kernel;
-  uint64_t offset;  // blocks, on top of the cell's
-  int64_t count;    // elements
-  int64_t shard;    // elements a task handles, a multiple of 64
-  double a, b;      // uniform: low, high; normal: mean, standard deviation; dropout: p, scale
-  int64_t low;      // randint
-  uint64_t range;   // randint: how many values
+  uint64_t offset;             // blocks, on top of the cell's
+  int64_t count;               // elements
+  int64_t shard;               // elements a task handles, a multiple of 64
+  double a, b;                 // uniform: low, high; normal: mean, standard deviation; dropout: p, scale
+  int64_t low;                 // randint
+  uint64_t range;              // randint: how many values
+  const char* rule = nullptr;  // within: what is said of a number outside [a, b]
 };
 
 // Indexed by whether the element type is float64. fills: {t, cell} -> t. dropout: {x, cell} -> y, mask.
+// within: {x}, writes nothing.
 struct RandomTable {
-  RunFn uniform[2], normal[2], dropout[2], dropout_grad[2];
+  RunFn uniform[2], normal[2], dropout[2], dropout_grad[2], within[2];
   RunFn randint, randperm;
 };
 

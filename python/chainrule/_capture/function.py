@@ -15,7 +15,6 @@ from chainrule._capture.tree import TENSOR, flatten, flatten_results, restore
 from chainrule.autograd import wrap
 from chainrule.grad_mode import is_grad_enabled
 
-_NO_KWARGS = (dict,)
 _MOST_SIGNATURES = 256  # kinds of calls that are remembered without a program
 _CHECKED = 3  # replays of each program that check=True compares
 
@@ -130,10 +129,10 @@ class Captured:
         plain = None if kwargs else _core.plain_tensors(args)
         if plain is not None:
             inputs, signature = plain
-            structure = (tuple, (tuple, *(TENSOR,) * len(args)), _NO_KWARGS)
+            structure = _plain(len(args))
         else:
             inputs = []
-            structure = (tuple, flatten(args, inputs, "argument"), flatten(kwargs, inputs, "argument"))
+            structure = (tuple, (), flatten(args, inputs, "argument"), flatten(kwargs, inputs, "argument"))
             signature = _core.signature(inputs)
         key = (structure, is_grad_enabled(), signature)
         with self._lock:
@@ -159,7 +158,7 @@ class Captured:
                     program.check(self._function, structure, inputs, self._passes)
                 else:
                     program.replay(inputs)
-                    plain = structure == (tuple, (tuple, *(TENSOR,) * len(inputs)), _NO_KWARGS)
+                    plain = structure == _plain(len(inputs))
                     self._native = program.native_call(self._copy) if plain else None
                 if self._recent[-1][1] is not program:
                     self._recent.remove((signature, program))
@@ -199,6 +198,11 @@ class Captured:
         return program.results(self._copy)
 
 
+def _plain(count: int) -> tuple:
+    """The structure of a call with so many tensors and nothing else."""
+    return (tuple, (), (tuple, (), *(TENSOR,) * count), (dict, ()))
+
+
 def _text(structure: Any, inputs: list[_core.Tensor]) -> str:
     return ", ".join(f"{t.dtype.name} {list(t.shape)}" for t in inputs) or "no tensors"
 
@@ -220,7 +224,7 @@ def capture(
 
     Args:
         fn: takes any nesting of tensors, NumPy arrays (they arrive as tensors) and hashable values; gives tensors
-            or None, in tuples, lists and dictionaries.
+            or None, in tuples, lists, dictionaries and dataclasses.
         check: the first replays run the function beside, and compare every bit.
         warmup: calls of each kind that run eagerly before one is recorded.
         max_programs: recordings that are kept; the least recently used goes.

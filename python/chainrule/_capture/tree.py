@@ -1,7 +1,9 @@
-"""Arguments and results: any nesting of tuples, lists and dictionaries around tensors."""
+"""Arguments and results: any nesting of tuples, lists, dictionaries and dataclasses around tensors."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections import OrderedDict
 from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
@@ -35,16 +37,30 @@ def flatten(value: Any, tensors: list[_core.Tensor], what: str) -> Any:
     if isinstance(value, np.ndarray):
         tensors.append(_core.copy_numpy(value))
         return TENSOR
-    if kind is tuple or kind is list:
-        return (kind, *[flatten(v, tensors, f"{what}[{i}]") for i, v in enumerate(value)])
-    if kind is dict:
-        return (dict, *[(k, exact(k), flatten(v, tensors, f"{what}[{k!r}]")) for k, v in value.items()])
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return (
-            kind,
-            *[flatten(v, tensors, f"{what}.{k}") for k, v in zip(value._fields, value, strict=True)],
-        )
+    parts = _parts(value)
+    if parts is not None:
+        keys, items = parts
+        return (kind, keys, *[flatten(v, tensors, what + place) for place, v in items])
     return constant(value, what)
+
+
+def _parts(value: Any) -> tuple[tuple, list[tuple[str, Any]]] | None:
+    """A container's keys, and what it holds with its place in it; None for what is no container.
+
+    A dataclass is made anew from its fields, by its `__init__`: one that keeps more than that is no container.
+    """
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return (), [(f"[{i}]", v) for i, v in enumerate(value)]
+    if kind is dict or kind is OrderedDict:
+        return tuple((k, exact(k)) for k in value), [(f"[{k!r}]", v) for k, v in value.items()]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return (), [(f".{k}", v) for k, v in zip(value._fields, value, strict=True)]
+    if dataclasses.is_dataclass(value) and not _stands_for_itself(value):
+        fields = dataclasses.fields(value)
+        if all(f.init for f in fields) and getattr(value, "__dict__", {}).keys() <= {f.name for f in fields}:
+            return tuple(f.name for f in fields), [(f".{f.name}", getattr(value, f.name)) for f in fields]
+    return None
 
 
 def constant(value: Any, what: str) -> tuple:
@@ -58,8 +74,8 @@ def constant(value: Any, what: str) -> tuple:
         hash(value)
     except TypeError:
         raise TypeError(
-            f"capture: {what} must be a tensor, an array or a hashable value, or tuples, lists and dictionaries of "
-            f"them, got {type(value).__name__}"
+            f"capture: {what} must be a tensor, an array or a hashable value, or tuples, lists, dictionaries and "
+            f"dataclasses of them, got {type(value).__name__}"
         ) from None
     return (None, exact(value), Constant(value))
 
@@ -91,10 +107,12 @@ def restore(structure: Any, tensors: Iterator[Tensor]) -> Any:
     kind = structure[0]
     if kind is None:
         return structure[2].value
-    if kind is dict:
-        return {k: restore(v, tensors) for k, _, v in structure[1:]}
-    items = [restore(s, tensors) for s in structure[1:]]
-    return kind(items) if kind in (tuple, list) else kind(*items)
+    keys, items = structure[1], [restore(s, tensors) for s in structure[2:]]
+    if kind is dict or kind is OrderedDict:
+        return kind(zip((k for k, _ in keys), items, strict=True))
+    if kind is tuple or kind is list:
+        return kind(items)
+    return kind(**dict(zip(keys, items, strict=True))) if keys else kind(*items)
 
 
 def flatten_results(value: Any, tensors: list[_core.Tensor], what: str = "the result") -> Any:
@@ -105,17 +123,11 @@ def flatten_results(value: Any, tensors: list[_core.Tensor], what: str = "the re
     if value is None:
         return (None, None, Constant(None))
     kind = type(value)
-    if kind is tuple or kind is list:
-        return (kind, *[flatten_results(v, tensors, f"{what}[{i}]") for i, v in enumerate(value)])
-    if kind is dict:
-        return (
-            dict,
-            *[(k, exact(k), flatten_results(v, tensors, f"{what}[{k!r}]")) for k, v in value.items()],
-        )
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        pairs = zip(value._fields, value, strict=True)
-        return (kind, *[flatten_results(v, tensors, f"{what}.{k}") for k, v in pairs])
+    parts = _parts(value)
+    if parts is not None:
+        keys, items = parts
+        return (kind, keys, *[flatten_results(v, tensors, what + place) for place, v in items])
     raise TypeError(
-        f"capture: the function must return tensors, or tuples, lists and dictionaries of them; {what} is of type "
-        f"{kind.__name__}, and a value that is no tensor would be frozen"
+        f"capture: the function must return tensors, or tuples, lists, dictionaries and dataclasses of them; {what} "
+        f"is of type {kind.__name__}, and a value that is no tensor would be frozen"
     )

@@ -38,15 +38,11 @@ def bernoulli(input, p=None, *, generator=None):
     """1 with the probability that `input` holds (or p everywhere), else 0; without a gradient.
 
     Raises:
-        ValueError: a probability is outside [0, 1] (not checked while a program is recorded).
+        ValueError: a probability is outside [0, 1].
     """
     probabilities = _unwrap(input)
     if p is not None:
         probabilities = _core.full(probabilities.shape, float(p), probabilities.dtype)
-    if not _core.recording() and probabilities.numel():
-        low, high = (f(probabilities, (), False).item() for f in (_core.amin, _core.amax))
-        if not (low >= 0 and high <= 1):
-            raise ValueError(f"bernoulli: probabilities must be in [0, 1], got values from {low} to {high}")
     return wrap(_core.bernoulli(probabilities, native(generator)))
 
 

@@ -5,11 +5,46 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 
 def make_net(lib, args: dict[str, Any]):
     """The module, and a function (net, x, t) that gives the loss."""
     make = {"cnn": _cnn, "mlp": _mlp, "autoencoder": _autoencoder}[args["net"]]
     return make(lib, args)
+
+
+def sizes_of(args: dict[str, Any]) -> list[int]:
+    return [int(s) for s in args["sizes"].split(",")]
+
+
+def channels_of(args: dict[str, Any]) -> list[int]:
+    return [int(c) for c in args.get("channels", "32,64").split(",")]
+
+
+def weights(args: dict[str, Any]) -> list[np.ndarray]:
+    """Initial parameters in the module's order and shapes: with these every library starts from the same net."""
+    rng = np.random.default_rng(0)
+
+    def layer(*shape: int, out: int = 0) -> list[np.ndarray]:
+        fan_in = np.prod(shape[1:], dtype=np.float32)
+        return [
+            rng.standard_normal(shape, dtype=np.float32) / np.sqrt(fan_in),
+            np.zeros(out or shape[0], np.float32),
+        ]
+
+    def norm(channels: int) -> list[np.ndarray]:
+        return [np.ones(channels, np.float32), np.zeros(channels, np.float32)]
+
+    if args["net"] == "mlp":
+        layers = [layer(b, a) for a, b in pairwise(sizes_of(args))]
+    elif args["net"] == "cnn":
+        a, b = channels_of(args)
+        layers = [layer(a, 1, 3, 3), norm(a), layer(b, a, 3, 3), norm(b), layer(128, b * 49), layer(10, 128)]
+    else:
+        layers = [layer(16, 1, 3, 3), layer(32, 16, 3, 3)]
+        layers += [layer(32, 16, 4, 4, out=16), layer(16, 1, 4, 4, out=1)]
+    return [p for pair in layers for p in pair]
 
 
 def _cross_entropy(lib):
@@ -18,7 +53,7 @@ def _cross_entropy(lib):
 
 def _cnn(lib, args):
     nn = lib.nn
-    first, second = (int(c) for c in args.get("channels", "32,64").split(","))
+    first, second = channels_of(args)
     net = nn.Sequential(
         nn.Conv2d(1, first, 3, padding=1),
         nn.BatchNorm2d(first),
@@ -31,7 +66,7 @@ def _cnn(lib, args):
         nn.Flatten(),
         nn.Linear(second * 49, 128),
         nn.ReLU(),
-        nn.Dropout(0.5),
+        nn.Dropout(args.get("dropout", 0.5)),
         nn.Linear(128, 10),
     )
     return net, _cross_entropy(lib)
@@ -39,7 +74,7 @@ def _cnn(lib, args):
 
 def _mlp(lib, args):
     nn = lib.nn
-    sizes = [int(s) for s in args["sizes"].split(",")]
+    sizes = sizes_of(args)
     layers: list[Any] = []
     for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]

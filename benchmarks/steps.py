@@ -1,15 +1,16 @@
 """Captured training steps and what peers have in their place: torch.compile, jax.jit, scikit-learn's partial_fit.
 
-Each builder gives a function of the call's number, which takes the next of some batches.
+Each builder gives a function without arguments, which takes the next of some batches. All but scikit-learn's start
+from the same parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from nets import make_net, sizes_of, weights
 
 BATCHES = 8
 RATE = 1e-4
@@ -36,10 +37,11 @@ def batches(case) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 def torch_like(lib, case, wrap: Callable[[Callable], Callable]) -> Step:
     """chainrule's or PyTorch's step, captured or compiled by `wrap`."""
-    from nets import make_net
-
     lib.manual_seed(0)
     net, loss_of = make_net(lib, case.args)
+    with lib.no_grad():
+        for p, array in zip(net.parameters(), weights(case.args), strict=True):
+            p.copy_(lib.from_numpy(array))
     xs, ts = ([lib.from_numpy(a) for a in arrays] for arrays in batches(case))
     if case.args.get("predict"):
         predict = wrap(net.eval())
@@ -66,10 +68,12 @@ def torch_like(lib, case, wrap: Callable[[Callable], Callable]) -> Step:
 
 def _jax_net(jax, args: dict[str, Any]) -> tuple[list, Callable]:
     """Parameters, and forward(parameters, x, key)."""
-    jnp, rng = jax.numpy, np.random.default_rng(0)
-
-    def weight(*shape):
-        return jnp.asarray(rng.standard_normal(shape, dtype=np.float32) / np.sqrt(np.prod(shape[1:])))
+    jnp, dropout = jax.numpy, args.get("dropout", 0.5)
+    arrays = weights(args)
+    if args["net"] == "autoencoder":  # a transposed convolution is one with its kernel turned round
+        for i in (4, 6):
+            arrays[i] = arrays[i].swapaxes(0, 1)[:, :, ::-1, ::-1]
+    parameters = [jnp.asarray(a) for a in arrays]
 
     def conv(x, w, b, stride=1, padding=1, transposed=0):
         left = w.shape[2] - 1 - padding if transposed else padding
@@ -91,8 +95,6 @@ def _jax_net(jax, args: dict[str, Any]) -> tuple[list, Callable]:
         return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
 
     if args["net"] == "mlp":
-        sizes = [int(s) for s in args["sizes"].split(",")]
-        parameters = [p for a, b in pairwise(sizes) for p in (weight(b, a), jnp.zeros(b))]
 
         def forward(p, x, key):
             for i in range(0, len(p), 2):
@@ -102,23 +104,16 @@ def _jax_net(jax, args: dict[str, Any]) -> tuple[list, Callable]:
             return x
 
     elif args["net"] == "cnn":
-        a, b = (int(c) for c in args.get("channels", "32,64").split(","))
-        shapes = [(a, 1, 3, 3), (b, a, 3, 3)]
-        parameters = [
-            q for s in shapes for q in (weight(*s), jnp.zeros(s[0]), jnp.ones(s[0]), jnp.zeros(s[0]))
-        ]
-        parameters += [weight(128, b * 49), jnp.zeros(128), weight(10, 128), jnp.zeros(10)]
 
         def forward(p, x, key):
             for i in (0, 4):
                 x = pool(jax.nn.relu(norm(conv(x, p[i], p[i + 1]), p[i + 2], p[i + 3])))
             x = jax.nn.relu(x.reshape(len(x), -1) @ p[8].T + p[9])
-            x = jnp.where(jax.random.bernoulli(key, 0.5, x.shape), x * 2, 0)
+            if dropout:
+                x = jnp.where(jax.random.bernoulli(key, 1 - dropout, x.shape), x / (1 - dropout), 0)
             return x @ p[10].T + p[11]
 
     else:
-        shapes = [(16, 1, 3, 3), (32, 16, 3, 3), (16, 32, 4, 4), (1, 16, 4, 4)]
-        parameters = [q for s in shapes for q in (weight(*s), jnp.zeros(s[0]))]
 
         def forward(p, x, key):
             x = jax.nn.relu(conv(x, p[0], p[1], 2))
@@ -183,7 +178,7 @@ def sklearn_step(case) -> Step | None:
         return None
     from sklearn.neural_network import MLPClassifier
 
-    sizes = [int(s) for s in args["sizes"].split(",")]
+    sizes = sizes_of(args)
     xs, ts = batches(case)
     ts = [t.reshape(-1).round().astype(int) for t in ts]
     classes = list(range(max(2, sizes[-1])))

@@ -11,7 +11,8 @@ beside nobody. Results are compared first. The libraries take turns, round by ro
 the spread (10th to 90th percentile), the ratio to each peer (its time by ours, the median over the rounds, with
 its 95 % interval from order statistics) and the fraction of the machine's limit, measured at the same size and
 mix of reads and writes. Peers run in the fastest of their layouts and of one and all threads. Needs the extras
-`bench` and `peers`; what is not installed is left out.
+`bench` and `peers`, captured steps also `mlx` and a system's OpenBLAS for it (libopenblas0); what is not installed
+is left out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import signal
 import statistics
 import subprocess
 import sys
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +39,13 @@ from cases import ONE_LAYOUT, SHAPES, Case, load
 
 HERE = Path(__file__).parent
 PEERS = ("numpy", "torch", "jax")
-STEP_PEERS = ("torch", "torch.compile", "jax", "sklearn")  # of captured steps
+STEP_PEERS = ("torch", "torch.compile", "jax", "mlx", "sklearn", "onnxruntime")  # of captured steps
 ALL_PEERS = tuple(dict.fromkeys(PEERS + STEP_PEERS))
 SAMPLE_SECONDS = 0.004  # a sample is repeated calls of at least this long
 TOLERANCE = 2e-4  # relative to the largest value: float32 sums in another order
-CAPS = {  # how each library is told; MKL, which PyTorch takes for products and exp, does not listen on AMD's
+# How each library is told. MKL, which PyTorch takes for products and exp, does not listen on AMD's, and onnxruntime
+# has no such setting.
+CAPS = {
     "v3": {
         "CHAINRULE_ISA": "v3",
         "ATEN_CPU_CAPABILITY": "avx2",
@@ -67,6 +71,8 @@ class Worker:
 
     def __init__(self, name: str, isa: str) -> None:
         env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")} | CAPS.get(isa, {})
+        if name == "mlx" and (blas := find_library("openblas")):
+            env["LD_PRELOAD"] = blas  # MLX's wheel brings the reference BLAS, up to 30 times as slow
         command = [sys.executable, str(HERE / "worker.py"), name]
         self.name = name
         self.process = subprocess.Popen(

@@ -6,6 +6,7 @@ chainrule and PyTorch share names, so one class serves both. A library that does
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -308,7 +309,65 @@ class Jax:
         return None
 
 
+class Mlx:
+    """mx.compile of whole steps on MLX's CPU backend; nothing else. Threads are those of its matrix products."""
+
+    def __init__(self, name: str) -> None:
+        import mlx.core as mx
+        import mlx_steps
+        import threadpoolctl
+
+        mx.set_default_device(mx.cpu)
+        self.release, self.steps = mx.__version__, mlx_steps
+        self.pools = threadpoolctl.ThreadpoolController()
+
+    def version(self) -> str:
+        preloaded = any(p["prefix"] == "libopenblas" for p in self.pools.info())
+        compiler = "" if shutil.which("g++") else ", no g++"  # then mx.compile silently fuses nothing
+        return f"MLX {self.release} ({'OpenBLAS' if preloaded else 'reference BLAS'}{compiler})"
+
+    def set_threads(self, n: int) -> None:
+        self.pools.limit(limits=n)
+
+    def arrays(self, result) -> list[np.ndarray]:
+        return [np.asarray(result)]
+
+    def build(self, case: Case, layout: str = "nchw") -> Run | None:
+        return self.steps.mlx_step(case) if case.family == "capture" else None
+
+
+class OnnxRuntime:
+    """A session of onnxruntime for the captured prediction; nothing else."""
+
+    def __init__(self, name: str) -> None:
+        import onnx  # noqa: F401  builds the model
+        import onnxruntime
+
+        self.module, self.threads = onnxruntime, 1
+
+    def version(self) -> str:
+        return f"onnxruntime {self.module.__version__}"
+
+    def set_threads(self, n: int) -> None:
+        self.threads = n
+
+    def arrays(self, result) -> list[np.ndarray]:
+        return [result.copy()]  # the next call writes there again
+
+    def build(self, case: Case, layout: str = "nchw") -> Run | None:
+        return steps.onnx_step(self.module, case, self.threads) if case.family == "capture" else None
+
+
+CLASSES = {
+    "torch.compile": TorchCompiled,
+    "numpy": NumPy,
+    "jax": Jax,
+    "sklearn": Sklearn,
+    "mlx": Mlx,
+    "onnxruntime": OnnxRuntime,
+}
+
+
 def make(name: str):
-    """chainrule, torch, torch.compile, numpy, jax or sklearn."""
-    classes = {"torch.compile": TorchCompiled, "numpy": NumPy, "jax": Jax, "sklearn": Sklearn}
-    return classes.get(name, TorchLike)(name)
+    """chainrule, torch, or one of CLASSES."""
+    return CLASSES.get(name, TorchLike)(name)

@@ -8,8 +8,8 @@ from captured import Job, same_as_eager
 from chainrule import nn
 from chainrule.nn import functional as F
 
-ALL = ("dead", "fuse", "in_place")
-EACH = [(), ("dead",), ("fuse",), ("in_place",), ALL]
+ALL = ("dead", "fuse", "in_place", "chain")
+EACH = [(), ("dead",), ("fuse",), ("in_place",), ("chain",), ALL]
 
 
 def names(captured):
@@ -39,7 +39,7 @@ def test_checking_compares_programs_that_passes_changed(passes):
 
 
 def test_an_unknown_pass_is_refused():
-    with pytest.raises(ValueError, match=r"passes must be of dead, fuse, in_place; got 'fold'"):
+    with pytest.raises(ValueError, match=r"passes must be of dead, fuse, in_place, chain; got 'fold'"):
         cr.capture(lambda x: x, passes=["fold"])
 
 
@@ -73,7 +73,7 @@ def test_calls_that_write_elsewhere_stay():
         return cr.dropout(x, 0.5, True)
 
     x = cr.ones(3)
-    captured = cr.capture(f)
+    captured = cr.capture(f, passes=("dead",))
     cr.manual_seed(1)
     given = [bits(captured(x)) for _ in range(4)]
     assert total.tolist() == [4.0] * 3
@@ -151,7 +151,7 @@ def test_a_relu_whose_input_is_wanted_stays():
         return layer(x)[1:].relu().detach()
 
     for f in (both, twice, part):
-        assert "relu" in names(replayed(f, cr.randn(5, 6)))
+        assert "relu" in names(replayed(f, cr.randn(5, 6), passes=("fuse",)))
 
 
 def test_a_gradient_of_a_relu_after_something_else_stays():
@@ -165,7 +165,7 @@ def test_a_gradient_of_a_relu_after_something_else_stays():
         return y.detach()
 
     x = cr.randn(8, 3)
-    captured = cr.capture(f, warmup=0)
+    captured = cr.capture(f, warmup=0, passes=("fuse",))
     for _ in range(2):
         got = bits(captured(x)), [bits(p.grad) for p in layer.parameters()]
         assert got == (bits(f(x)), [bits(p.grad) for p in layer.parameters()])
@@ -227,7 +227,6 @@ def test_results_are_never_written_over():
         replayed(f, cr.randn(33, 5), passes=passes)
 
 
-# ---- all of them, on programs that nobody thought of ----
 def test_a_comparison_that_broadcasts_keeps_what_it_reads():
     """Its result has the bytes of the smaller input, but not its elements."""
     for dtype, rows in ((cr.float32, 4), (cr.float64, 8)):
@@ -236,6 +235,72 @@ def test_a_comparison_that_broadcasts_keeps_what_it_reads():
             replayed(lambda x: (x * 2).mean(1).unsqueeze(1) <= x, cr.randn(rows, 4).to(dtype), passes=passes)
 
 
+# ---- chain ----
+@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (2047,), (2049,), (5, 1000), (300, 700)])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_elementwise_calls_are_one_whose_inner_values_take_no_memory(shape, threads):
+    def f(x, row):
+        y = (x * row - 0.5).tanh()
+        z = cr.where(y > 0, y.exp(), y * y)  # a mask between: elements of two sizes
+        return z + y.double().neg().float()
+
+    before = cr.get_num_threads()
+    cr.set_num_threads(threads)
+    try:
+        x, row = cr.randn(*shape), cr.randn(*shape[-1:])
+        joined = replayed(f, x, row, passes=("chain",)).programs[-1]
+    finally:
+        cr.set_num_threads(before)
+    assert joined.calls == 1
+    assert joined.listing.startswith("elementwise of mul float32")
+    # Both arguments, the result, and blocks of a few values for each of at most 6 shards.
+    blocks = (6 if x.numel() >= 65536 else 1) * 8 * 2048 * 8
+    assert joined.bytes <= 3 * (x.numel() * 4 + 64) + blocks
+
+
+def test_calls_that_mean_other_elements_stay_apart():
+    def shifted(x):
+        y = x * 2
+        return y[1:] + y[:-1]
+
+    def transposed(x):
+        y = x * 2
+        return y.t() + y
+
+    def smaller(x):
+        return (x * 2)[0] * 3
+
+    def repeated(x):
+        y = x[0] * 2
+        return x + y
+
+    for f in (shifted, transposed, smaller, repeated):
+        assert len(names(replayed(f, cr.randn(64, 64), passes=("chain",)))) == 2
+
+
+def test_a_write_into_memory_outside_stays_apart():
+    total = cr.zeros(5)
+
+    def f(x):
+        total.add_(x)
+        return total[:] * 2
+
+    captured = cr.capture(f, passes=("chain",))
+    for i in range(1, 5):
+        assert captured(cr.ones(5)).tolist() == [2.0 * i] * 5
+
+
+def test_values_that_are_read_after_the_chain_have_memory():
+    def f(x):
+        y = x * 2
+        z = y.exp()
+        return y, z.sum(), (z + y).tanh()
+
+    for size in (7, 5000, 200_000):
+        replayed(f, cr.randn(size), passes=("chain",))
+
+
+# ---- all of them, on programs that nobody thought of ----
 UNARY = [
     cr.exp,
     cr.tanh,
@@ -258,7 +323,7 @@ BINARY = [
 
 
 def random_function(seed):
-    """A function of two 6x6 tensors: values made of earlier ones, views and writes among them, some dead."""
+    """A function of two square tensors: values made of earlier ones, views and writes among them, some dead."""
 
     def f(x, y):
         rng = np.random.default_rng(seed)
@@ -284,7 +349,8 @@ def random_function(seed):
 def test_random_functions_keep_their_bits(seed):
     f = random_function(seed)
     rng = np.random.default_rng(100 + seed)
-    args = [cr.from_numpy(rng.uniform(-1, 1, (6, 6)).astype(np.float32)) for _ in range(2)]
+    size = 6 if seed % 3 else 70  # more than a chain's block
+    args = [cr.from_numpy(rng.uniform(-1, 1, (size, size)).astype(np.float32)) for _ in range(2)]
     for passes in EACH:
         replayed(f, *args, passes=passes)
 

@@ -30,10 +30,12 @@ void init_program(py::module_& m) {
       .def("replay", &Program::replay, "traced"_a = false, py::call_guard<py::gil_scoped_release>())
       .def(
           "finish",
-          [](Program& p, const std::vector<TensorRef>& results, bool dead, bool fuse, bool in_place) {
-            p.finish(results, {.dead = dead, .fuse = fuse, .in_place = in_place});
+          [](Program& p, const std::vector<TensorRef>& results, bool dead, bool fuse, bool in_place,
+             bool chain) {
+            p.finish(results, {.dead = dead, .fuse = fuse, .in_place = in_place, .chain = chain});
           },
-          "results"_a, "dead"_a, "fuse"_a, "in_place"_a, "Optimisation passes and the layout of the memory.")
+          "results"_a, "dead"_a, "fuse"_a, "in_place"_a, "chain"_a,
+          "Optimisation passes and the layout of the memory.")
       .def_property_readonly("trace", &Program::trace)
       .def("state", &Program::state)
       .def("restore", &Program::restore, "state"_a)

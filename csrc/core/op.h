@@ -48,6 +48,23 @@ struct Plan : PlanData {
   }
 };
 
+// What makes one call of several that go through the same elements in the same order, each element by itself
+// (program_chain.cpp). All their pointers are the joined call's inputs, which writes some of them; what only
+// the calls themselves read needs no memory but a scratch buffer for the elements at hand. A call without
+// outputs overwrites its first input.
+struct OpDef;
+struct ChainLink {
+  static constexpr int kMostOperands = 4;
+  const PlanData* plan;
+  int first, n_in, n_out;         // the call's pointers among those of all
+  int8_t scratch[kMostOperands];  // by operand: the number of its scratch buffer, or -1
+};
+struct ChainDef {
+  const OpDef* op;
+  int64_t (*elements)(const PlanData& plan);
+  void (*join)(std::span<const ChainLink> links, int scratch_buffers, Plan& plan);
+};
+
 enum class Role : uint8_t { other, relu, relu_grad };
 
 struct OpDef {
@@ -69,6 +86,7 @@ struct OpDef {
   Role role = Role::other;
   bool (*fuse_relu)(Plan& plan) = nullptr;
   int relu_result = -1;
+  const ChainDef* chain = nullptr;  // null: calls stay apart
 };
 
 inline constexpr uint64_t kShareAll = ~uint64_t{0};

@@ -61,6 +61,7 @@ class Program : public RefCounted<Program> {
     bool dead = true;      // calls whose results nothing reads
     bool fuse = true;      // ReLUs and their gradients into the calls before and after them
     bool in_place = true;  // results over inputs that nothing reads any more
+    bool chain = true;     // elementwise calls that follow one another in one
   };
   void finish(std::span<const TensorRef> results, Passes passes);
 
@@ -115,11 +116,13 @@ class Program : public RefCounted<Program> {
   };
 
   class Uses;
+  class Chain;
   bool drop_dead(Uses& uses);
   bool fuse_relus(Uses& uses);
   bool fuse_relu(Uses& uses, size_t relu);
   bool fuse_relu_grad(Uses& uses, size_t relu_grad);
   bool share_inputs(Uses& uses);
+  bool chain_calls(Uses& uses);
   void drop_calls();
   void lay_out(const Uses& uses, std::span<const TensorRef> results, bool always);
 

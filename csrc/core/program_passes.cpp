@@ -15,6 +15,7 @@ void Program::finish(std::span<const TensorRef> results, Passes passes) {
   if (passes.dead) changed |= drop_dead(uses);
   if (passes.fuse) changed |= fuse_relus(uses);
   if (passes.in_place) changed |= share_inputs(uses);
+  if (passes.chain) changed |= chain_calls(uses);
   lay_out(uses, results, changed);
   drop_calls();
 }

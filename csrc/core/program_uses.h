@@ -3,6 +3,7 @@
 // it to the call that gave it back; others may lie at its address before and after. For program_passes.cpp
 // and program_memory.cpp.
 
+#include <algorithm>
 #include <vector>
 
 #include "core/program.h"
@@ -49,6 +50,20 @@ class Program::Uses {
   void merge(size_t block, size_t other);
   // An operand of a later call reads what an operand of this one read.
   void read_later(const Call& call, int operand, const Call& later, int at, size_t index);
+  // Calls [first, last] run as one: what one of them touches stays as long as all.
+  void live_through(size_t block, size_t first, size_t last) {
+    if (block == none) return;
+    blocks_[block].begin = std::min(blocks_[block].begin, first);
+    blocks_[block].end = std::max(blocks_[block].end, last + 1);
+  }
+  // An operand that is nowhere in the program's memory any more.
+  void release(const Call& call, int operand) { operands_[static_cast<size_t>(call.first + operand)] = none; }
+  // Memory that a call needs while it runs.
+  void add_workspace(size_t call, size_t bytes) {
+    workspaces_[call] = blocks_.size();
+    into_.push_back(blocks_.size());
+    blocks_.push_back({nullptr, bytes, call, call + 1, {}, {}, false});
+  }
   // A call is gone.
   void forget(size_t call);
 

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "cpu/kernels/elementwise.h"
+#include "ops/elementwise_chain.h"
 
 namespace chainrule::ops {
 
@@ -121,7 +122,8 @@ const OpDef def{.name = kName.text,
                 .may_share = kShareAll,
                 .role = std::string_view(kName.text) == "relu"        ? Role::relu
                         : std::string_view(kName.text) == "relu_grad" ? Role::relu_grad
-                                                                      : Role::other};
+                                                                      : Role::other,
+                .chain = &elementwise_chain};
 
 // copy_ writes its first input: the target may be any strided view, and of another dtype.
 void infer_copy(Metas in, const Params&, std::span<Meta>) {
@@ -142,7 +144,8 @@ constexpr OpDef write_def(const char* name) {
           .infer = infer_copy,
           .plan = {plan_copy_cpu},
           .run = {run_cpu},
-          .mutates = [](int input, int) { return input == 0; }};
+          .mutates = [](int input, int) { return input == 0; },
+          .chain = &elementwise_chain};
 }
 
 // One kernel, two names: errors and stale gradients say which of them wrote.

@@ -3,64 +3,25 @@
 
 #include "cpu/kernels/elementwise.h"
 
-#include "core/parallel.h"
 #include "cpu/kernels/elementwise_division.h"
+#include "cpu/kernels/elementwise_driver.h"
 #include "cpu/simd.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
 
-// Walks elements [begin, end) of the plan's index space row by row.
-void run_range(const ElementwisePlan& p, Ptrs in, void* out, int64_t begin, int64_t end) {
-  const int last = p.rank - 1;
-  int64_t index[8];
-  char* row[kMaxOperands];
-  int64_t inner[kMaxOperands];
-  row[0] = static_cast<char*>(out);
-  for (int k = 1; k < p.operands; ++k) row[k] = static_cast<char*>(in[k - 1]);
-  for (int k = 0; k < p.operands; ++k) inner[k] = p.strides[k][last];
-  int64_t rest = begin;
-  for (int d = last; d >= 0; --d) {
-    index[d] = rest % p.sizes[d];
-    rest /= p.sizes[d];
-    for (int k = 0; k < p.operands; ++k) row[k] += index[d] * p.strides[k][d];
-  }
-  while (begin < end) {
-    const int64_t left = p.sizes[last] - index[last];
-    const int64_t n = left < end - begin ? left : end - begin;
-    p.loop(row, inner, n);
-    begin += n;
-    index[last] += n;
-    for (int k = 0; k < p.operands; ++k) row[k] += n * inner[k];
-    for (int d = last; d > 0 && index[d] == p.sizes[d]; --d) {
-      index[d] = 0;
-      ++index[d - 1];
-      for (int k = 0; k < p.operands; ++k) row[k] += p.strides[k][d - 1] - p.sizes[d] * p.strides[k][d];
-    }
-  }
-}
-
-Status run(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
-  const ElementwisePlan& p = plan.as<ElementwisePlan>();
-  if (p.total == 0) return {};
-  void* const result = out.count ? out[0] : in[0];  // copy_ writes its first input
-  const Ptrs sources = out.count ? in : Ptrs{in.data + 1, in.count - 1};
-  parallel((p.total + p.shard - 1) / p.shard, [&](int64_t task) {
-    const int64_t begin = task * p.shard;
-    const int64_t end = begin + p.shard < p.total ? begin + p.shard : p.total;
-    run_range(p, sources, result, begin, end);
-  });
-  return {};
-}
+// A bool as a byte: compilers do not vectorise what loads a bool.
+template <class T>
+using Stored = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
 
 // Contiguous rows and rows against one value get loops of their own, which vectorise; any other stride works.
 template <class R, class A, R (*F)(A)>
 void unary(char* const* data, const int64_t* s, int64_t n) {
-  R* r = reinterpret_cast<R*>(data[0]);
-  const A* a = reinterpret_cast<const A*>(data[1]);
   if (s[0] == sizeof(R) && s[1] == sizeof(A)) {
+    Stored<R>* const r = reinterpret_cast<Stored<R>*>(data[0]);
+    const Stored<A>* const a = reinterpret_cast<const Stored<A>*>(data[1]);
     CHAINRULE_INDEPENDENT
-    for (int64_t i = 0; i < n; ++i) r[i] = F(a[i]);
+    for (int64_t i = 0; i < n; ++i) r[i] = F(static_cast<A>(a[i]));
     return;
   }
   for (int64_t i = 0; i < n; ++i) {
@@ -93,21 +54,36 @@ void binary(char* const* data, const int64_t* s, int64_t n) {
   }
 }
 
+// Inputs of one value are spread over a block, so that one loop serves any mix of rows and values.
 template <class R, class A, class B, R (*F)(A, B, B)>
 void ternary(char* const* data, const int64_t* s, int64_t n) {
-  R* r = reinterpret_cast<R*>(data[0]);
-  if (s[0] == sizeof(R) && s[1] == sizeof(A) && s[2] == sizeof(B) && s[3] == sizeof(B)) {
-    const A* a = reinterpret_cast<const A*>(data[1]);
-    const B* b = reinterpret_cast<const B*>(data[2]);
-    const B* c = reinterpret_cast<const B*>(data[3]);
-    CHAINRULE_INDEPENDENT
-    for (int64_t i = 0; i < n; ++i) r[i] = F(a[i], b[i], c[i]);
+  constexpr int64_t sizes[] = {sizeof(R), sizeof(A), sizeof(B), sizeof(B)}, block = 256;
+  bool rows = s[0] == sizes[0];
+  for (int k = 1; k < 4; ++k) rows = rows && (s[k] == sizes[k] || s[k] == 0);
+  if (!rows) {
+    for (int64_t i = 0; i < n; ++i) {
+      *reinterpret_cast<R*>(data[0] + i * s[0]) =
+          F(*reinterpret_cast<const A*>(data[1] + i * s[1]), *reinterpret_cast<const B*>(data[2] + i * s[2]),
+            *reinterpret_cast<const B*>(data[3] + i * s[3]));
+    }
     return;
   }
-  for (int64_t i = 0; i < n; ++i) {
-    *reinterpret_cast<R*>(data[0] + i * s[0]) =
-        F(*reinterpret_cast<const A*>(data[1] + i * s[1]), *reinterpret_cast<const B*>(data[2] + i * s[2]),
-          *reinterpret_cast<const B*>(data[3] + i * s[3]));
+  A first[block];
+  B second[block], third[block];
+  const auto from = [&]<class X>(X* spread, int k) {
+    const X* const x = reinterpret_cast<const X*>(data[k]);
+    for (int64_t i = 0; s[k] == 0 && i < block && i < n; ++i) spread[i] = *x;
+    return s[k] == 0 ? spread : x;
+  };
+  const A* const a = from(first, 1);
+  const B *const b = from(second, 2), *const c = from(third, 3);
+  for (int64_t begin = 0; begin < n; begin += block) {
+    R* const r = reinterpret_cast<R*>(data[0]) + begin;
+    const A* const x = s[1] ? a + begin : a;
+    const B *const y = s[2] ? b + begin : b, *const z = s[3] ? c + begin : c;
+    const int64_t count = n - begin < block ? n - begin : block;
+    CHAINRULE_INDEPENDENT
+    for (int64_t i = 0; i < count; ++i) r[i] = F(x[i], y[i], z[i]);
   }
 }
 
@@ -117,6 +93,8 @@ template <class R, class A>
 R convert(A a) {
   if constexpr (sizeof(R) == 1 && std::is_same_v<R, bool>) {
     return a != A(0);
+  } else if constexpr (std::is_same_v<A, bool>) {
+    return a ? R(1) : R(0);
   } else if constexpr (std::is_floating_point_v<A> && !std::is_floating_point_v<R>) {
     const bool fits = a >= A(-9223372036854775808.0) && a < A(9223372036854775808.0);
     return static_cast<R>(fits ? static_cast<int64_t>(a) : INT64_MIN);
@@ -311,9 +289,10 @@ T abs_grad(T g, T x) {
   return g * sign(x);
 }
 
+// The mask is loaded as bytes.
 template <class T>
-T where(bool c, T a, T b) {
-  return c ? a : b;
+T where(Stored<bool> c, T a, T b) {
+  return c != 0 ? a : b;
 }
 
 template <class A>
@@ -342,7 +321,7 @@ constexpr void fill_common(ElementwiseTable& t, int at) {
   t.logical_or[at] = binary<bool, T, logical_or<T>>;
   t.logical_xor[at] = binary<bool, T, logical_xor<T>>;
   t.logical_not[at] = unary<bool, T, logical_not<T>>;
-  t.where[at] = ternary<T, bool, T, where<T>>;
+  t.where[at] = ternary<T, Stored<bool>, T, where<T>>;
 }
 
 template <class T>
@@ -372,6 +351,7 @@ constexpr void fill_floating(ElementwiseTable& t, int at) {
 constexpr ElementwiseTable make_table() {
   ElementwiseTable t{};
   t.run = run;
+  t.run_chain = run_chain;
   fill_copies<bool>(t.copy[0]);
   fill_copies<uint8_t>(t.copy[1]);
   fill_copies<int64_t>(t.copy[2]);

@@ -25,10 +25,24 @@ struct ElementwisePlan {
   int64_t strides[kMaxOperands][8];  // bytes
 };
 
+// One of the plans that go through the same elements together, block by block. at[k]: where operand k is
+// among the pointers of all, or, below 0, in scratch buffer -1 - at[k], which holds a block.
+struct ElementwiseStep {
+  ElementwisePlan plan;
+  int32_t at[kMaxOperands];
+  int32_t sizes[kMaxOperands];  // bytes of an element in a scratch buffer
+};
+struct ElementwiseChainPlan {
+  const ElementwiseStep* steps;
+  int32_t count, block;  // block: elements
+  int64_t total, shard;
+  int64_t scratch, task_scratch;  // bytes of a buffer, and of a task's
+};
+
 using Loops = LoopFn[kDTypeCount];  // by the dtype of the first input (of the second for `where`)
 
 struct ElementwiseTable {
-  RunFn run;
+  RunFn run, run_chain;
   Loops copy[kDTypeCount];  // copy[from][to]
   Loops add, sub, mul, div, pow, minimum, maximum, floor_divide, remainder;
   Loops eq, ne, lt, le, gt, ge, logical_and, logical_or, logical_xor;

@@ -14,7 +14,7 @@ from chainrule._capture.tree import TENSOR, flatten_results, restore
 from chainrule._tracing import Trace, tracing
 from chainrule.autograd import GradientBuffer, Leaf, wrap
 
-PASSES = ("dead", "fuse", "in_place")
+PASSES = ("dead", "fuse", "in_place", "chain")
 
 
 class Program:

@@ -62,13 +62,27 @@ def probabilities(rng, shape):
     return rng.random(shape, dtype=np.float32)
 
 
+def signs(rng, shape):
+    return np.where(rng.random(shape) < 0.5, np.float32(-1), np.float32(1))
+
+
 LOSSES = {  # what is made, what prepares the prediction, and the target
     "BCELoss": (nn.BCELoss, F.sigmoid, probabilities),
     "BCEWithLogitsLoss": (nn.BCEWithLogitsLoss, None, probabilities),
     "CrossEntropyLoss": (lambda: nn.CrossEntropyLoss(label_smoothing=0.1), None, labels),
+    "FocalLoss": (nn.FocalLoss, None, probabilities),
+    "HingeEmbeddingLoss": (nn.HingeEmbeddingLoss, None, signs),
+    "HingeLoss": (nn.HingeLoss, None, signs),
+    "HuberLoss": (lambda: nn.HuberLoss(delta=0.5), None, probabilities),
+    "KLDivLoss": (
+        lambda: nn.KLDivLoss(reduction="batchmean"),
+        lambda x: F.log_softmax(x, dim=1),
+        probabilities,
+    ),
     "L1Loss": (nn.L1Loss, None, probabilities),
     "MSELoss": (nn.MSELoss, None, probabilities),
     "NLLLoss": (nn.NLLLoss, lambda x: F.log_softmax(x, dim=1), labels),
+    "SmoothL1Loss": (lambda: nn.SmoothL1Loss(beta=0.5), None, probabilities),
 }
 OPTIMIZERS = {
     "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},

@@ -231,7 +231,6 @@ RECIPES = {
     "LogSigmoid": ([-math.log1p(E**2), -math.log(2), -math.log1p(1 / E)], [1 - s for s in SIGMOID]),
     "PReLU": ([-0.5, 0.0, 1.0], [0.25, 0.25, 1.0]),
     "ReLU6": ([0.0, 0.0, 1.0], [0.0, 0.0, 1.0]),
-    "SmoothL1Loss": ([1.5, 0.0, 0.5], [-1.0, 0.0, 1.0]),
 }  # fmt: skip
 NAMES = {**vars(cr), "low": 0.0, "high": 6.0, "weight": 0.25}
 
@@ -257,7 +256,6 @@ def test_what_is_known_of_the_recommended_formulas_is_pytorchs(name):
     torch = pytest.importorskip("torch")
     known = {
         "PReLU": lambda: torch.nn.PReLU(init=0.25, dtype=torch.float64),
-        "SmoothL1Loss": lambda: lambda x: torch.nn.SmoothL1Loss(reduction="none")(x, torch.zeros_like(x)),
     }
     function = known.get(name, getattr(torch.nn, name))()
     x = torch.tensor([-2.0, 0.0, 1.0], dtype=torch.float64, requires_grad=True)
@@ -275,22 +273,17 @@ def test_the_recommended_hardtanh_keeps_nan_and_has_no_gradient_at_its_bounds():
     assert x.grad.tolist() == [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]
 
 
-def test_the_recommended_normalize_and_divergence_are_finite_at_0():
+def test_the_recommended_normalize_is_finite_at_0():
     names = _absent.names_of("chainrule.nn.functional")
     x = cr.tensor([[0.0, 0.0], [3.0, -4.0]], requires_grad=True)
     y = evaluated(names["normalize"], x=x)
     y[1].sum().backward()
     np.testing.assert_allclose(y.detach().numpy(), [[0, 0], [0.6, -0.8]], rtol=1e-6)
     np.testing.assert_allclose(x.grad.numpy(), [[0, 0], [0.224, 0.168]], rtol=1e-5)
-    log_q = cr.log(cr.tensor([[0.5, 0.5]])).requires_grad_()
-    loss = evaluated(names["kl_div"], p=cr.tensor([[0.0, 1.0]]), log_q=log_q)
-    loss.backward()
-    assert loss.item() == pytest.approx(math.log(2))
-    assert log_q.grad.tolist() == [[0.0, -1.0]]
 
 
 def test_the_docs_recommend_the_same_formulas():
     docs = (pathlib.Path(__file__).parent.parent / "docs" / "differences.md").read_text().replace("\\|", "|")
-    for name in ("LeakyReLU", "ELU", "ReLU6", "GELU", "SiLU", "Softplus", "LogSigmoid", "SmoothL1Loss"):
+    for name in ("LeakyReLU", "ELU", "ReLU6", "GELU", "SiLU", "Softplus", "LogSigmoid"):
         assert f"`{_absent.names_of('chainrule.nn')[name]}`" in docs, name
     assert f"`{_absent.names_of('chainrule.nn.functional')['normalize']}`" in docs

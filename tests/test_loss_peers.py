@@ -15,7 +15,8 @@ SHAPES = [(), (7,), (12, 1), (3, 5), (2, 3, 4), (2, 3, 4, 5)]
 FUNCTIONS = {
     "L1Loss": "l1_loss", "MSELoss": "mse_loss", "BCELoss": "binary_cross_entropy",
     "BCEWithLogitsLoss": "binary_cross_entropy_with_logits", "CrossEntropyLoss": "cross_entropy",
-    "NLLLoss": "nll_loss",
+    "NLLLoss": "nll_loss", "HuberLoss": "huber_loss", "SmoothL1Loss": "smooth_l1_loss", "KLDivLoss": "kl_div",
+    "HingeEmbeddingLoss": "hinge_embedding_loss",
 }  # fmt: skip
 
 
@@ -63,6 +64,77 @@ def test_binary_losses_agree(name, shape, reduction, dtype):
             for positive in (shape[-1:], (1,)):
                 given["pos_weight"] = uniform(positive, dtype, 0.1, 5, seed=4)
                 compare(name, x, target, given, target_grad=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_huber_losses_agree(shape, reduction, dtype):
+    x, target = uniform(shape, dtype), uniform(shape, dtype, seed=1)
+    for number in (0.2, 1.0, 3, np.inf):
+        compare("HuberLoss", x, target, {"reduction": reduction, "delta": number}, target_grad=True)
+    for number in (0, 0.2, 1.0, 3):
+        compare("SmoothL1Loss", x, target, {"reduction": reduction, "beta": number}, target_grad=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_distance_losses_agree_at_their_kinks(dtype):
+    x, target = np.array([0, 1, -1, 2, -2, np.inf, -np.inf, 1e30, np.nan], dtype), np.zeros(9, dtype)
+    for reduction in ("none", "sum"):
+        compare("HuberLoss", x, target, {"reduction": reduction}, target_grad=True)
+        compare("SmoothL1Loss", x, target, {"reduction": reduction}, target_grad=True)
+        # Of NaN, PyTorch's absolute value has the gradient 0.
+        compare("SmoothL1Loss", x[:-1], target[:-1], {"reduction": reduction, "beta": 0}, target_grad=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_weighted_distances_agree(shape, reduction, dtype):
+    x, target = uniform(shape, dtype), uniform(shape, dtype, seed=1)
+    weight = uniform(shape, dtype, 0.1, 2, seed=2)
+    for name in ("mse_loss", "l1_loss", "huber_loss"):
+        results, inputs = [], [pair(x, requires_grad=True), pair(target, requires_grad=True), pair(weight)]
+        for library, tensors in zip((cr, torch), zip(*inputs, strict=True), strict=True):
+            function = getattr(library.nn.functional, name)
+            results.append(function(*tensors[:2], weight=tensors[2], reduction=reduction))
+        agree(*results, name)
+        agree_backward(*results, [("input", *inputs[0]), ("target", *inputs[1])], name)
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean':UserWarning", "ignore:kl_div. reduction:UserWarning")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("log_target", [False, True])
+@pytest.mark.parametrize("reduction", [*REDUCTIONS, "batchmean"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_divergences_agree(shape, reduction, log_target, dtype):
+    x = uniform(shape, dtype, -4, 0)
+    target = uniform(shape, dtype, -3, 0, seed=1) if log_target else uniform(shape, dtype, 0.01, 1, seed=1)
+    given = {"reduction": reduction, "log_target": log_target}
+    compare("KLDivLoss", x, target, given, target_grad=True)
+    if not log_target:
+        compare("KLDivLoss", x, np.round(target), given)  # 0 log 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_hinge_embedding_losses_agree(shape, reduction, dtype):
+    x, target = uniform(shape, dtype, 0, 3), np.where(uniform(shape, dtype, seed=1) < 0, -1, 1).astype(dtype)
+    for margin in (1.0, 2, 0.5, -1):
+        compare("HingeEmbeddingLoss", x, target, {"reduction": reduction, "margin": margin})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_hinge_losses_agree_with_scikit_learn(weighted, dtype):
+    metrics = pytest.importorskip("sklearn.metrics")  # of the extra `examples`
+    x, labels = uniform((25,), dtype, -3, 3), np.where(uniform((25,), dtype, seed=1) < 0, -1, 1)
+    weight = uniform((25,), dtype, 0, 2, seed=2) if weighted else None
+    expected = metrics.hinge_loss(labels, x, sample_weight=weight)
+    given = None if weight is None else cr.tensor(weight)
+    actual = cr.nn.HingeLoss()(cr.tensor(x), cr.tensor(labels), sample_weight=given)
+    np.testing.assert_allclose(actual.item(), expected, rtol=1e-10 if dtype == "float64" else 1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -150,5 +222,8 @@ def test_arguments_have_pytorchs_names_and_defaults():
         ]:
             peers = inspect.signature(theirs).parameters
             for name, parameter in inspect.signature(ours).parameters.items():
+                if name == "sample_weight":  # ours alone, and by keyword
+                    assert parameter.kind is parameter.KEYWORD_ONLY
+                    continue
                 assert name in peers, f"{module}: {name}"
                 assert parameter.default == peers[name].default, f"{module}: {name}"

@@ -18,7 +18,6 @@ _HARDTANH = "where((x <= low) | (x >= high), clamp(x, low, high).detach(), x)"
 _LOG_SIGMOID = "minimum(x, 0.0) - log1p(exp(-x.abs()))"
 _SOFTPLUS = "maximum(x, 0.0) + log1p(exp(-x.abs()))"
 _ELU = "where(x > 0, x, expm1(where(x > 0, 0.0, x)))"
-_KL_DIV = "(p * (log(where(p > 0, p, 1.0)) - log_q)).sum(1).mean()"
 _SHARED_BY_TENSOR = {
     _SIN: _NUMPY,
     _LINEAR: "einsum('ii->i', x); tril: where(i.unsqueeze(1) >= i, x, 0.0) with i = arange(n)",
@@ -139,8 +138,6 @@ INSTEAD: dict[str, dict[str, str]] = {
             "ConvTranspose2d; nearest: unsqueeze, expand, reshape"
         ),
         "ZeroPad2d ConstantPad2d": "nn.functional.pad(x, (left, right, top, bottom))",
-        "SmoothL1Loss HuberLoss": "where(d.abs() < 1, 0.5 * d * d, d.abs() - 0.5).mean()",
-        "KLDivLoss": _KL_DIV,
         "CosineSimilarity": "nn.functional.cosine_similarity",
         "Dropout2d": "Dropout, or x * mask with one number per channel",
         "ParameterList ParameterDict": "register_parameter(name, parameter), read with getattr",
@@ -169,8 +166,6 @@ INSTEAD: dict[str, dict[str, str]] = {
         ),
         "embedding": "weight[indices]",
         "interpolate upsample": "conv_transpose2d; nearest: unsqueeze, expand, reshape",
-        "smooth_l1_loss huber_loss": "where(d.abs() < 1, 0.5 * d * d, d.abs() - 0.5).mean()",
-        "kl_div": _KL_DIV,
         "normalize": "x / x.norm(dim=1, keepdim=True).clamp(1e-12)",
         "dropout2d": "dropout, or x * mask with one number per channel",
         "scaled_dot_product_attention": "softmax(q @ k.mT / q.shape[-1] ** 0.5, dim=-1) @ v",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from chainrule import _core
@@ -16,6 +17,20 @@ def integer(op: str, name: str, value: Any, minimum: int = 1) -> int:
     below the minimum.
     """
     return _at_least(op, name, _index(op, name, value, "an int"), minimum, value)
+
+
+def real(op: str, name: str, value: Any, rule: str = "") -> float:
+    """`value` as a float, which the `rule` may want "positive" or "non-negative".
+
+    Raises TypeError for what isn't a number, ValueError for one against the rule, and for NaN.
+    """
+    if not isinstance(value, Real):
+        raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
+    number = float(value)
+    fits = {"": number == number, "positive": number > 0, "non-negative": number >= 0}
+    if not fits[rule]:
+        raise ValueError(f"{op}: {name} must be {rule or 'a number'}, got {value}")
+    return number
 
 
 def pair(op: str, name: str, value: Any, minimum: int = 1) -> tuple[int, int]:

@@ -8,7 +8,7 @@
 
 namespace chainrule::cpu {
 
-enum class Reduction : int32_t { none, mean, sum };
+enum class Reduction : int32_t { none, mean, sum, batchmean };  // the last for losses in loss.h only
 
 struct CrossEntropyPlan {
   RunFn kernel;

@@ -13,7 +13,9 @@ struct LossPlan {
   int64_t n;
   int64_t shard;  // elements a task handles
   int64_t tasks;
-  Reduction reduction;
+  bool reduced;
+  double divisor;     // what a reduced loss divides the sum by
+  double numbers[2];  // the loss's own: its delta, say
 };
 
 struct LossRuns {
@@ -22,7 +24,7 @@ struct LossRuns {
 };
 
 struct LossTable {
-  LossRuns mse, l1, bce, bce_with_logits;
+  LossRuns mse, l1, huber, smooth_l1, bce, bce_with_logits, focal, kl_div, kl_div_log, hinge, hinge_embedding;
 };
 
 CHAINRULE_KERNEL_TABLE(LossTable, loss)

@@ -27,12 +27,18 @@ def add_module_path(error: Exception, call_code: CodeType) -> None:
         return
     if len(error.args) != 1 or not isinstance(error.args[0], str):
         return
-    chain, root_name = _running_modules(sys._getframe(1), call_code)
+    path = running_path(sys._getframe(1), call_code)
+    if path:
+        error.args = (f"{error.args[0]}, in {path}",)
+        setattr(error, _MARK, True)
+
+
+def running_path(frame: FrameType | None, call_code: CodeType) -> str:
+    """The innermost module that runs `frame`, ``model.encoder.2 (Conv2d)``; empty outside of modules."""
+    chain, root_name = _running_modules(frame, call_code)
     if not chain:
-        return
-    path = ".".join([root_name, *_child_names(chain)])
-    error.args = (f"{error.args[0]}, in {path} ({type(chain[-1]).__name__})",)
-    setattr(error, _MARK, True)
+        return ""
+    return f"{'.'.join([root_name, *_child_names(chain)])} ({type(chain[-1]).__name__})"
 
 
 def not_a_tensor(module: Module, error: Exception, args: tuple[Any, ...]) -> TypeError | None:

@@ -34,6 +34,14 @@ from chainrule.ops.conv import (
 from chainrule.ops.conv_transpose import (
     conv_transpose2d,
 )
+from chainrule.ops.cross_entropy import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    kl_div,
+    nll_loss,
+    sigmoid_focal_loss,
+)
 from chainrule.ops.einsum import (
     einsum,
 )
@@ -98,12 +106,12 @@ from chainrule.ops.inplace import (
     zero_,
 )
 from chainrule.ops.loss import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
+    hinge_embedding_loss,
+    hinge_loss,
+    huber_loss,
     l1_loss,
     mse_loss,
-    nll_loss,
+    smooth_l1_loss,
 )
 from chainrule.ops.matmul import (
     bmm,
@@ -263,6 +271,9 @@ __all__ = [
     "ge",
     "getitem",
     "gt",
+    "hinge_embedding_loss",
+    "hinge_loss",
+    "huber_loss",
     "index_add",
     "index_copy",
     "index_put_",
@@ -270,6 +281,7 @@ __all__ = [
     "isclose",
     "isfinite",
     "isnan",
+    "kl_div",
     "l1_loss",
     "le",
     "linear",
@@ -334,8 +346,10 @@ __all__ = [
     "setitem",
     "sigmoid",
     "sigmoid_",
+    "sigmoid_focal_loss",
     "sign",
     "slice_dim",
+    "smooth_l1_loss",
     "softmax",
     "sort",
     "split",

@@ -132,6 +132,15 @@ def test_a_replayed_loss_refuses_what_eager_refuses():
             call(cr.tensor([0.5, 1.5]), fine)
 
 
+def test_a_replayed_loss_refuses_a_missing_probability():
+    loss = cr.capture(F.cross_entropy)
+    x, fine = cr.zeros(2, 3), cr.full((2, 3), 1 / 3)
+    for _ in range(3):
+        loss(x, fine)
+    with pytest.raises(ValueError, match="cross_entropy: target must not be NaN, got nan at position 4"):
+        loss(x, cr.tensor([[0.2, 0.3, 0.5], [0.5, NAN, 0.5]]))
+
+
 def test_integer_labels_of_binary_losses_are_numbers():
     x = cr.tensor([0.3, 0.7], requires_grad=True)
     for loss in (F.binary_cross_entropy, F.binary_cross_entropy_with_logits, F.mse_loss, F.l1_loss):

@@ -4,6 +4,7 @@
 
 #include "bind/casters.h"
 #include "ops/cross_entropy.h"
+#include "ops/cross_entropy_soft.h"
 
 namespace chainrule::bind {
 
@@ -13,11 +14,38 @@ namespace {
 // more than six arguments make pybind11 ask the system for memory. reduction: 0 none, 1 mean, 2 sum.
 using LossOptions = std::tuple<int64_t, double, int>;
 using CrossEntropySaved = std::tuple<TensorRef, TensorRef, OptionalTensor, TensorRef, TensorRef>;
+using SoftOptions = std::tuple<double, int>;
+using SoftSaved = std::tuple<TensorRef, TensorRef, OptionalTensor, TensorRef>;
 using NllSaved = std::tuple<TensorRef, TensorRef, OptionalTensor, TensorRef>;
 
 ops::CrossEntropyParams unpack(const LossOptions& options) {
   const auto [ignore_index, label_smoothing, reduction] = options;
   return {ignore_index, label_smoothing, static_cast<ops::Reduction>(reduction)};
+}
+
+ops::SoftCrossEntropyParams unpack(const SoftOptions& options) {
+  const auto [label_smoothing, reduction] = options;
+  return {label_smoothing, static_cast<ops::Reduction>(reduction)};
+}
+
+void init_soft_cross_entropy(py::module_& m) {
+  using namespace pybind11::literals;
+  m.def(
+      "cross_entropy_soft",
+      [](const TensorRef& x, const TensorRef& target, const OptionalTensor& weight,
+         const SoftOptions& options) {
+        auto r = ops::cross_entropy_soft(x, target, weight, unpack(options));
+        return py::make_tuple(r.loss, r.statistics);
+      },
+      "x"_a, "target"_a, "weight"_a, "options"_a,
+      "The loss and what its gradient needs. options: (label_smoothing, reduction).");
+  m.def(
+      "cross_entropy_soft_grad",
+      [](const TensorRef& g, const SoftSaved& saved, const SoftOptions& options) {
+        const auto& [x, target, weight, statistics] = saved;
+        return ops::cross_entropy_soft_grad(g, x, target, weight, statistics, unpack(options));
+      },
+      "g"_a, "saved"_a, "options"_a, "saved: (x, target, weight, statistics).");
 }
 
 void init_cross_entropy(py::module_& m) {
@@ -64,6 +92,7 @@ void init_softmax(py::module_& m) {
   m.def("softmax_grad", ops::softmax_grad, "g"_a, "y"_a, "dim"_a);
   m.def("log_softmax_grad", ops::log_softmax_grad, "g"_a, "y"_a, "dim"_a);
   init_cross_entropy(m);
+  init_soft_cross_entropy(m);
 }
 
 }  // namespace chainrule::bind

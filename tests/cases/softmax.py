@@ -130,8 +130,19 @@ def soft_cases():
         Case(f"cross_entropy-probabilities-{list(s)}-{reduction}-{smoothing}-{len(extra)}", ops.cross_entropy,
              soft_entropy, [Input(s, -4, 4), Input(s, 0, 1), *extra],
              {"reduction": reduction, "label_smoothing": smoothing}, torch="cross_entropy")
-        for s in [(5, 3), (2, 3, 4)] for reduction in ("mean", "sum", "none") for smoothing in (0.0, 0.2)
+        for s in [(5, 3), (2, 3, 4), (7, 3), (2, 3, 5, 7)] for reduction in ("mean", "sum", "none") for smoothing in (0.0, 0.2)
         for extra in ([], [Input((3,), 0.2, 2.0, grad=False)])
+    ] + [
+        Case(f"cross_entropy-probabilities-{name}-{reduction}", ops.cross_entropy, soft_entropy,
+             [Input(s, -4, 4, layout=layout), Input(s, 0, 1), Input((s[1],), 0.2, 2.0, grad=False)],
+             {"reduction": reduction, "label_smoothing": 0.1}, torch="cross_entropy", large=s[0] > 100)
+        for name, s, layout in [("transposed", (6, 9), "transposed"), ("sliced", (6, 9), "sliced"),
+                                ("tail", (3, 131), "contiguous"), ("large", (3000, 37), "contiguous"),
+                                ("large-columns", (120, 11, 40), "contiguous")]
+        for reduction in ("mean", "none")
+    ] + [
+        Case("cross_entropy-probabilities-empty", ops.cross_entropy, soft_entropy, [Input((0, 3)), Input((0, 3))],
+             {"reduction": "sum"}, torch="cross_entropy"),
     ]  # fmt: skip
 
 
@@ -158,6 +169,10 @@ BAD = [
     Bad("cross_entropy-weight", lambda: ops.cross_entropy(x, t, cr.ones(3)), ValueError, r"weight must have shape \[10\]"),
     Bad("cross_entropy-smoothing", lambda: ops.cross_entropy(x, t, label_smoothing=1.5), ValueError,
         r"label_smoothing must be in \[0, 1\], got 1.5"),
+    Bad("cross_entropy-nan-probabilities", lambda: ops.cross_entropy(x, cr.full((5, 10), NAN)), ValueError,
+        "cross_entropy: target must not be NaN, got nan at position 0"),
+    Bad("cross_entropy-probabilities-weight", lambda: ops.cross_entropy(x, x, cr.ones(3)), ValueError,
+        r"cross_entropy: weight must have shape \[10\], one number a class, got \[3\]"),
     Bad("cross_entropy-reduction", lambda: ops.cross_entropy(x, t, reduction="avg"), ValueError, "reduction must be"),
     Bad("cross_entropy-array", lambda: ops.cross_entropy(x, np.zeros(5, int)), TypeError, "target must be a Tensor"),
     Bad("nll_loss-range", lambda: ops.nll_loss(x, cr.tensor([0, 1, 2, 3, 10])), IndexError, "target 10 at position 4"),

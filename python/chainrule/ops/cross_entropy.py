@@ -12,6 +12,7 @@ from chainrule._warn import warn
 from chainrule.autograd import _unwrap, record, wrap
 from chainrule.ops._loss import (
     BATCHMEAN,
+    MEAN,
     code_of,
     constant_target,
     expect_logs,
@@ -25,7 +26,6 @@ from chainrule.ops._loss import (
 from chainrule.ops.compare import ne, where
 from chainrule.ops.elementwise import cast, mul
 from chainrule.ops.scatter import take
-from chainrule.ops.softmax import log_softmax
 
 __all__ = [
     "binary_cross_entropy",
@@ -200,9 +200,11 @@ def cross_entropy(
     code = code_of(op, reduction)
     x, t = natives(op, input, target)
     if t.dtype.is_floating_point and t.shape == x.shape:
-        losses = _soft_cross_entropy(input, target, weight, label_smoothing)
+        loss = _soft_cross_entropy(
+            input, target, weight, label_smoothing, 0 if sample_weight is not None else code
+        )
         expect_scores(op, input)
-        return reduce(op, losses, reduction, sample_weight)
+        return loss if sample_weight is None else reduce(op, loss, reduction, sample_weight)
     w = _class_weight(weight, x)
     params = (ignore_index, label_smoothing, 0 if sample_weight is not None else code)
     try:
@@ -222,24 +224,32 @@ def cross_entropy_backward(node, g):
     return _core.cross_entropy_grad(g, node.saved, node.params)
 
 
-def _soft_cross_entropy(input, target, weight, label_smoothing):
-    """The losses against probabilities, not reduced."""
-    dim = 1 if input.ndim > 1 else 0
-    classes = input.shape[dim]
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
-    if label_smoothing > 0:
-        target = target * (1 - label_smoothing) + label_smoothing / classes
-    terms = mul(log_softmax(input, dim), cast(target, input.dtype))
-    if weight is not None:
-        shape = _unwrap(weight).shape
-        if shape != (classes,):
-            raise ValueError(f"cross_entropy: weight must have shape [{classes}], got {list(shape)}")
-        terms = mul(terms, weight.reshape((classes,) + (1,) * (input.ndim - dim - 1)))
-    losses = terms.sum(dim).neg()
-    if not _core.recording() and losses.isnan().any().item() and target.isnan().any().item():
-        raise ValueError("cross_entropy: target must not be NaN")
-    return losses
+def _soft_cross_entropy(input, target, weight, label_smoothing, code):
+    """Against probabilities: its gradient reaches the target, too."""
+    target = cast(target, input.dtype)
+    x, t, w = input._t, target._t, _class_weight(weight, input._t)
+    params = (label_smoothing, code)
+    loss, stats = _core.cross_entropy_soft(x, t, w, params)
+    return record(loss, (input, target), cross_entropy_soft_backward, (x, t, w, stats), params)
+
+
+def cross_entropy_soft_backward(node, g):
+    gx = _core.cross_entropy_soft_grad(g, node.saved, node.params) if node.parents[0] is not None else None
+    return gx, _soft_target_grad(node, g) if node.parents[1] is not None else None
+
+
+def _soft_target_grad(node, g):
+    """-(1 - smoothing) · weight · log softmax(x), times the gradient of each position."""
+    x, _, w, _ = node.saved
+    smoothing, code = node.params
+    dim = 1 if x.ndim > 1 else 0
+    classes = x.shape[dim]
+    out = _core.mul(_core.log_softmax(x, dim), smoothing - 1.0)
+    if w is not None:
+        out = _core.mul(out, _core.view(w, (classes,) + (1,) * (x.ndim - dim - 1)))
+    if code == 0:
+        return _core.mul(out, _core.unsqueeze(g, dim))
+    return _core.mul(out, _core.div(g, x.numel() // classes) if code == MEAN else g)
 
 
 def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean", sample_weight=None):

@@ -77,9 +77,11 @@ count() {
 # for its functions.
 asan() {
   build asan -DCHAINRULE_SANITIZE=address,undefined -DCHAINRULE_EXACT_ALLOC=ON $sets=v3
-  LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so.6)" \
-    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-    suite asan tests/test_ops.py tests/test_conv.py -x -k 'test_conv or forward or bad_input'
+  export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+  LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so.6)"
+  export LD_PRELOAD
+  suite asan tests/test_ops.py tests/test_conv.py -x -k 'test_conv or forward or bad_input'
+  suite asan tests/test_capture*.py -x
 }
 
 # Every block ends, then begins, at a page without access: no kernel may step over either, with any instruction set

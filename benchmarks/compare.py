@@ -321,6 +321,8 @@ def main() -> None:
     workers = [Worker(name, options.isa) for name in ("chainrule", *options.peers)]
     for worker in workers:
         print(worker.version or f"{worker.name} is not installed")
+    if not workers[0].version:
+        parser.error("chainrule itself cannot be imported here")
     workers = [w for w in workers if w.version]
     isa = workers[0].version.rsplit("(", 1)[1].rstrip(")")
     limits = Limits(isa)

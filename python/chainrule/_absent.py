@@ -143,7 +143,12 @@ INSTEAD: dict[str, dict[str, str]] = {
         "ParameterList ParameterDict": "register_parameter(name, parameter), read with getattr",
         "Buffer": "register_buffer(name, tensor)",
         "DataParallel SyncBatchNorm": "the module itself: one process, threads within ops",
-        "utils": "the line of 'clip_grad_norm_' in docs/differences.md",
+    },
+    "chainrule.nn.utils": {
+        "parameters_to_vector": "cat([p.flatten() for p in parameters])",
+        "vector_to_parameters": "p.copy_(...) under no_grad(), one slice of the vector per parameter",
+        "clip_grad_norm": "clip_grad_norm_",
+        "parametrizations rnn": "nothing yet",
     },
     "chainrule.nn.init": {
         "orthogonal_ dirac_ sparse_": "weight.copy_(tensor(array)) under no_grad(), the array made with NumPy",

@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from chainrule._absent import absent as _absent_error
-from chainrule.nn import functional, init
+from chainrule.nn import functional, init, utils
 from chainrule.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from chainrule.nn.container import ModuleDict, ModuleList, Sequential
 from chainrule.nn.conv import Conv2d, ConvTranspose2d
@@ -66,6 +66,7 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "utils",
 ]
 
 

@@ -13,6 +13,7 @@ from chainrule.data.dataset import (
     random_split,
 )
 from chainrule.data.loader import DataLoader
+from chainrule.data.part import mark_part, part_of
 from chainrule.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -36,6 +37,8 @@ __all__ = [
     "TensorDataset",
     "default_collate",
     "default_convert",
+    "mark_part",
+    "part_of",
     "random_split",
     "train_dev_test_split",
     "train_test_split",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.creation import from_numpy
+from chainrule.data.part import mark_part, parts_of_split
 from chainrule.random import Generator, randperm
 from chainrule.tensor import Tensor
 
@@ -31,7 +32,9 @@ def train_test_split(
     then has every class in the proportions of the whole, to within one sample.
 
     Returns ``[a_train, a_test, b_train, b_test, ...]``: tensors for tensors, NumPy arrays for
-    NumPy arrays, lists for lists, all copies when shuffled.
+    NumPy arrays, lists for lists, all copies. Tensors and arrays are marked as the part they are
+    (``part_of``), so that ``train.fit`` can refuse the test part; splitting a training part again gives
+    training and dev, splitting a test part dev and test.
 
     Raises ValueError for arrays of different lengths, sizes that leave a part empty or do not fit,
     NaN labels, and classes with too few samples to be in both parts.
@@ -48,9 +51,10 @@ def train_test_split(
     if not shuffle:
         if stratify is not None:
             raise ValueError(f"{op}: stratify needs shuffle=True")
-        return _take_parts(arrays, _cut(np.arange(count), sizes))
+        return _take_parts(arrays, _cut(np.arange(count), sizes), parts_of_split(arrays))
     order = _shuffled(count, random_state if seed is None else seed)
-    return _take_parts(arrays, _parts(op, order, sizes, stratify, ("train", "test")))
+    parts = _parts(op, order, sizes, stratify, ("train", "test"))
+    return _take_parts(arrays, parts, parts_of_split(arrays))
 
 
 def train_dev_test_split(
@@ -66,7 +70,7 @@ def train_dev_test_split(
     part and then the dev part take every class by largest remainder; the rest trains.
     ``seed=None`` draws from the default generator.
 
-    Returns ``[a_train, a_dev, a_test, b_train, ...]``; raises as ``train_test_split`` does.
+    Returns ``[a_train, a_dev, a_test, b_train, ...]``, marked (``part_of``); raises as ``train_test_split`` does.
 
     Example::
 
@@ -85,7 +89,8 @@ def train_dev_test_split(
         totals = np.asarray(sizes)
     _check_totals(op, count, totals, list(sizes))
     order = _shuffled(count, seed)
-    return _take_parts(arrays, _parts(op, order, totals, stratify, ("train", "dev", "test")))
+    names = ("train", "dev", "test")
+    return _take_parts(arrays, _parts(op, order, totals, stratify, names), names)
 
 
 def apportion(total: int, weights: np.ndarray) -> np.ndarray:
@@ -211,8 +216,13 @@ def _check_classes(
         )
 
 
-def _take_parts(arrays: Sequence[Any], parts: Sequence[np.ndarray]) -> list[Any]:
-    return [_take(array, part) for array in arrays for part in parts]
+def _take_parts(arrays: Sequence[Any], parts: Sequence[np.ndarray], names: Sequence[str]) -> list[Any]:
+    taken = []
+    for array in arrays:
+        for part, name in zip(parts, names, strict=True):
+            values = _take(array, part)
+            taken.append(values if isinstance(values, list) else mark_part(values, name))
+    return taken
 
 
 def _take(array: Any, numbers: np.ndarray) -> Any:

@@ -1,0 +1,139 @@
+"""Checkpoints: everything a training needs to go on with the same bits, in one safetensors file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from chainrule import serialization
+from chainrule._validate import integer
+from chainrule.train.callbacks import Callback, value_of
+from chainrule.train.history import direction
+
+if TYPE_CHECKING:
+    from chainrule.train.loop import Run
+
+_FORMAT = 1
+
+
+class Checkpoint(Callback):
+    """Saves a training's whole state to `directory`/last.safetensors, to be continued by ``fit(resume=True)``.
+
+    The file is written beside, flushed to the disk and renamed, so whenever the process dies there is a complete
+    one: the new or the one before. One training writes to a directory at a time.
+
+    Args:
+        directory: is made if it does not exist.
+        every: epochs from one save to the next; the last epoch is always saved.
+        every_steps: also saves after every so many updates, within epochs.
+        best: a column; the weights of the epoch with its best value go to `directory`/best.safetensors (averages,
+            if the weights are averaged), for ``model.load_state_dict(cr.load(...))``.
+        mode: of `best`: 'min', 'max', or 'auto', by the column's name.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        every: int = 1,
+        every_steps: int | None = None,
+        best: str | None = None,
+        mode: str = "auto",
+    ) -> None:
+        self.directory = os.fspath(directory)
+        self.every = integer("Checkpoint", "every", every)
+        self.every_steps = None if every_steps is None else integer("Checkpoint", "every_steps", every_steps)
+        self.best = best
+        self.sign = 1 if best is None else direction("Checkpoint", best, mode)
+        self.best_value: float | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the state is."""
+        return os.path.join(self.directory, "last.safetensors")
+
+    def on_fit_start(self, run: Run) -> None:
+        os.makedirs(self.directory, exist_ok=True)
+        for name in os.listdir(self.directory):  # what a process left that was killed while it wrote
+            if name.startswith((".last.safetensors.", ".best.safetensors.")) and name.endswith(".tmp"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(os.path.join(self.directory, name))
+        if not run.history.rows:
+            self.best_value = None
+
+    def after_step(self, run: Run) -> None:
+        """Saves if this update is one of `every_steps`."""
+        if self.every_steps is not None and run.step % self.every_steps == 0:
+            self.save(run)
+
+    def after_epoch(self, run: Run, row: Mapping[str, Any]) -> None:
+        """Saves if it is time; after all other callbacks, whose state is part of it."""
+        if self.best is not None:
+            value = value_of(self, self.best, row)
+            if value == value and (self.best_value is None or self.sign * (value - self.best_value) > 0):
+                self.best_value = float(value)
+                serialization.save(run.weights(), os.path.join(self.directory, "best.safetensors"))
+        if run.done % self.every == 0 or run.done >= run.epochs or run.ending() is not None:
+            self.save(run)
+
+    def save(self, run: Run) -> None:
+        """Writes the state of now."""
+        serialization.save({"format": _FORMAT, "kind": kind_of(run), "state": run.state_dict()}, self.path)
+
+    def restore(self, run: Run) -> bool:
+        """Brings a training to where the file was written; False if there is none.
+
+        Raises ValueError, with nothing changed, for a file of another training.
+        """
+        if not os.path.exists(self.path):
+            return False
+        content = serialization.load(self.path)
+        if content.get("format") != _FORMAT:
+            raise ValueError(f"resume: {self.path}: not a checkpoint of this version of fit")
+        difference = next(_differences(content["kind"], kind_of(run)), None) or run.misfit(content["state"])
+        if difference:
+            raise ValueError(f"resume: {self.path} is of another training: {difference}")
+        run.load_state_dict(content["state"])
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_value": self.best_value} if self.best is not None else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.best_value = state["best_value"]
+
+
+def kind_of(run: Run) -> dict[str, Any]:
+    """What two trainings must have in common for one to continue the other."""
+    optimizer = run.optimizer
+    return {
+        "module": [[path, type(module).__name__] for path, module in run.model.named_modules()],
+        "tensor": [[n, t.dtype.name, *t.shape] for n, t in run.model.state_dict().items()],
+        "optimizer": [
+            [type(optimizer).__name__, *(len(group["params"]) for group in optimizer.param_groups)]
+        ],
+        "average": [[None if run.average is None else run.average.decay]],
+        "callback": [[type(callback).__name__] for callback in run.callbacks if callback.state_dict()],
+        "batches per update": [[run.accumulate]],
+        "updates per epoch": [[run.updates]],
+    }
+
+
+def _differences(saved: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+    for what, here in own.items():
+        there = saved.get(what, [])
+        for i in range(max(len(there), len(here))):
+            theirs = there[i] if i < len(there) else None
+            ours = here[i] if i < len(here) else None
+            if theirs != ours:
+                yield f"its {what} is {_text(theirs)}, here it is {_text(ours)}"
+
+
+def _text(entry: list[Any] | None) -> str:
+    if entry is None:
+        return "missing"
+    first, *rest = entry
+    if rest and isinstance(rest[0], str):
+        return f"{first or '(the model)'} ({', '.join(map(str, rest))})"
+    return f"{first} {rest}" if rest else str(first)

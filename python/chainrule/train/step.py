@@ -1,0 +1,122 @@
+"""One training step: forward, backward, clipping, update; eager or captured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chainrule._capture import capture as captured
+from chainrule.creation import tensor
+from chainrule.grad_mode import no_grad
+from chainrule.nn.utils import clip_grad_norm_, clip_grad_value_
+from chainrule.ops import stack
+from chainrule.tensor import Tensor
+from chainrule.train.batches import split_batch
+
+
+class StepResult(NamedTuple):
+    """The mean loss over the step's samples, their number, and, where wanted, outputs and targets."""
+
+    loss: float
+    samples: int
+    finite: bool
+    parts: list[tuple[Any, Any]]
+
+
+def scalar_loss(op: str, value: Any) -> Tensor:
+    """`value` as a tensor with one number and no dimensions; ValueError or TypeError for others."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{op}: loss must return a tensor with one number, got {type(value).__name__}")
+    if value.numel() != 1:
+        raise ValueError(
+            f"{op}: loss must return one number, got shape {list(value.shape)}; take its mean (reduction='mean')"
+        )
+    return value.reshape(()) if value.ndim else value
+
+
+class Step:
+    """Trains on a group of batches: their gradients add up to that of one large batch, then one update.
+
+    The two halves, gradients and update, are captured apart, so that the loss and the gradients can be looked
+    at in between: where they are not finite the weights are still as they were.
+    """
+
+    def __init__(
+        self,
+        op: str,
+        model: Any,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        optimizer: Any,
+        *,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        penalty: Callable[[], Tensor] | None = None,
+        average: Any = None,
+        capture: bool = False,
+        keep: bool = False,
+        stop_at_bad: bool = True,
+    ) -> None:
+        self.op, self.optimizer, self.average = op, optimizer, average
+        self.keep, self.stop_at_bad = keep, stop_at_bad
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        gradients = _gradient_step(op, model, loss, penalty, parameters, keep)
+        update = _update_step(optimizer, average, parameters, clip_norm, clip_value)
+        self._gradients = captured(gradients) if capture else gradients
+        self._update = captured(update) if capture else update
+
+    def __call__(self, batches: list[Any]) -> StepResult:
+        """Leaves weights and optimizer alone where a loss or gradient is not finite, if `stop_at_bad`."""
+        pairs = [split_batch(self.op, batch) for batch in batches]
+        counts = [target.shape[0] if target.ndim else 1 for _, target in pairs]
+        samples = sum(counts)
+        total, finite, parts = 0.0, True, []
+        for (inputs, target), count in zip(pairs, counts):
+            # Numbers that change from call to call are tensors: a captured function takes others as constants.
+            share = None if len(pairs) == 1 else tensor(count / samples)
+            value, probe, output = self._gradients(inputs, target, share)
+            loss = value.item()
+            total += loss * count
+            finite = finite and math.isfinite(loss) and math.isfinite(probe.item())
+            if self.keep:
+                parts.append((output.detach() if isinstance(output, Tensor) else output, target))
+        if finite or not self.stop_at_bad:
+            self._update()
+            if self.average is not None:
+                self.average.count()
+        else:
+            self.optimizer.zero_grad()
+        return StepResult(total / samples if samples else math.nan, samples, finite, parts)
+
+
+def _gradient_step(
+    op: str, model: Any, loss: Any, penalty: Any, parameters: list[Tensor], keep: bool
+) -> Callable[..., Any]:
+    def gradients(inputs: tuple[Tensor, ...], target: Tensor, share: Tensor | None) -> Any:
+        output = model(*inputs)
+        value = scalar_loss(op, loss(output, target))
+        if penalty is not None:
+            value = value + penalty()
+        (value if share is None else value * share).backward()
+        with no_grad():
+            found = [p.grad.sum() for p in parameters if p.grad is not None]
+            probe = stack(found).sum() if found else value.detach()
+        return value.detach(), probe, output if keep else None
+
+    return gradients
+
+
+def _update_step(
+    optimizer: Any, average: Any, parameters: list[Tensor], clip_norm: float | None, clip_value: float | None
+) -> Callable[[], None]:
+    def update() -> None:
+        if clip_norm is not None:
+            clip_grad_norm_(parameters, clip_norm)
+        if clip_value is not None:
+            clip_grad_value_(parameters, clip_value)
+        optimizer.step()
+        if average is not None:
+            average.add()
+        optimizer.zero_grad()
+
+    return update

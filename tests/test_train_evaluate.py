@@ -1,0 +1,151 @@
+"""evaluate and predict: evaluation mode without gradients, the mode afterwards as before, thresholds."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn, train
+from chainrule.data import DataLoader, TensorDataset
+from chainrule.nn import functional as F
+
+
+def data(n=50):
+    rng = np.random.default_rng(0)
+    return cr.tensor(rng.standard_normal((n, 3)).astype(np.float32)), cr.tensor(rng.integers(0, 2, n))
+
+
+def network(outputs=2):
+    cr.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Linear(6, outputs))
+
+
+def test_the_whole_of_the_data_counts_whatever_the_batches():
+    model, (x, y) = network(), data()
+    with cr.no_grad():
+        output = model.eval()(x)
+    model.train()
+    expected = F.cross_entropy(output, y).item()
+    for batch_size in (50, 7, 1):
+        loader = DataLoader(TensorDataset(x, y), batch_size=batch_size)
+        result = train.evaluate(model, loader, ["accuracy", "confusion_matrix"], F.cross_entropy)
+        assert result["loss"] == pytest.approx(expected, rel=1e-6)
+        assert result["accuracy"] == (output.argmax(1) == y).numpy().mean()
+        assert result["confusion_matrix"].numpy().sum() == 50
+    assert train.evaluate(model, (x, y), loss=F.cross_entropy)["loss"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_modes_gradients_and_statistics_are_left_alone_also_after_an_error():
+    model, (x, y) = network(), data()
+    model[1].eval()
+    modes = [m.training for m in model.modules()]
+    mean = model[1].running_mean.tolist()
+    seen = []
+    model.register_forward_hook(lambda m, i, out: seen.append((m.training, out.requires_grad)))
+    train.evaluate(model, (x, y), "accuracy")
+    train.predict(model, x)
+    with pytest.raises(ValueError, match="both classes"):
+        train.evaluate(model, (x, y * 0), "roc_auc", F.cross_entropy)
+    with pytest.raises(ValueError, match="linear"):
+        train.predict(model, x[:, :2])
+    assert set(seen) == {(False, False)}
+    assert [m.training for m in model.modules()] == modes
+    assert model[1].running_mean.tolist() == mean
+    assert cr.is_grad_enabled()
+
+
+def test_a_threshold_is_a_probability_whatever_the_model_gives():
+    model, (x, y) = network(1), data()
+    probability = 1 / (1 + np.exp(-train.predict(model, x).numpy().astype(np.float64).ravel()))
+    squashed = nn.Sequential(model, nn.Sigmoid())
+    target = y.float().unsqueeze(1)
+    for threshold in np.quantile(probability, [0.21, 0.53, 0.87]).tolist():
+        expected = (probability > threshold).astype(np.int64)
+        for net, outputs, loss in (
+            (model, "logits", nn.BCEWithLogitsLoss()),
+            (squashed, "probabilities", F.binary_cross_entropy),
+        ):
+            classes = train.predict(net, x, threshold=threshold, outputs=outputs)
+            np.testing.assert_array_equal(classes.numpy(), expected)
+            for told in ({"loss": loss}, {"outputs": outputs}):
+                value = train.evaluate(net, (x, target), "accuracy", threshold=threshold, **told)["accuracy"]
+                assert value == (expected == y.numpy()).mean()
+        assert 0 < expected.sum() < 50
+
+
+def test_the_area_of_several_classes_is_of_their_probabilities():
+    model, (x, _) = network(3), data()
+    y = cr.tensor(np.arange(50) % 3)
+    expected = train.metrics.roc_auc(F.softmax(train.predict(model, x), 1), y)
+    assert train.evaluate(model, (x, y), "roc_auc", nn.CrossEntropyLoss())["roc_auc"] == expected
+    logged = nn.Sequential(model, nn.LogSoftmax(1))
+    assert train.evaluate(logged, (x, y), "roc_auc", nn.NLLLoss())["roc_auc"] == pytest.approx(expected)
+
+
+def test_predict_takes_tensors_arrays_datasets_and_loaders():
+    model, (x, y) = network(), data()
+    expected = train.predict(model, x)
+    assert expected.shape == (50, 2)
+    for given in (x.numpy(), TensorDataset(x, y), TensorDataset(x)):
+        assert train.predict(model, given).tolist() == expected.tolist()
+    batches = train.predict(model, DataLoader(TensorDataset(x, y), batch_size=7))
+    np.testing.assert_allclose(batches.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_penalty_is_part_of_the_loss_in_either_mode():
+    model, (x, y) = network(), data()
+    penalty = train.Penalty(model, l2=0.1)
+    plain = train.evaluate(model, (x, y), loss=F.cross_entropy)["loss"]
+    both = train.evaluate(model, (x, y), loss=F.cross_entropy, penalty=penalty)["loss"]
+    assert both == pytest.approx(plain + penalty().item())
+
+
+X, Y = data(4)
+BAD = {
+    "nothing": (lambda m: train.evaluate(m, (X, Y)), ValueError, "evaluate: nothing to measure"),
+    "empty": (lambda m: train.evaluate(m, (X[:0], Y[:0]), "accuracy"), ValueError, "evaluate: data is empty"),
+    "one class": (
+        lambda m: train.evaluate(m, (X, Y * 0), "roc_auc", F.cross_entropy),
+        ValueError,
+        "both classes",
+    ),
+    "unknown": (lambda m: train.evaluate(m, (X, Y), "auc"), ValueError, "evaluate: metrics must be one of"),
+    "no names": (
+        lambda m: train.evaluate(m, (X, Y), [3]),
+        TypeError,
+        "a metric must be a name or a function",
+    ),
+    "several labels": (
+        lambda m: train.evaluate(m, (X, cr.zeros(4, 2)), "accuracy"),
+        ValueError,
+        "accuracy needs one class per sample",
+    ),
+    "vector": (
+        lambda m: train.evaluate(m, (X, Y), loss=nn.CrossEntropyLoss(reduction="none")),
+        ValueError,
+        "evaluate: loss must return one number",
+    ),
+    "no outputs": (
+        lambda m: train.predict(network(1), X, threshold=0.5),
+        ValueError,
+        "predict: what does the model give",
+    ),
+    "two columns": (
+        lambda m: train.predict(m, X, threshold=0.5, outputs="logits"),
+        ValueError,
+        r"predict: a threshold decides on one number per sample, got outputs of shape \[4, 2\]",
+    ),
+    "threshold": (
+        lambda m: train.predict(m, X, threshold=1.5, outputs="logits"),
+        ValueError,
+        r"threshold must be a probability in \(0, 1\), got 1.5",
+    ),
+    "no data": (lambda m: train.predict(m, X[:0]), ValueError, "predict: data is empty"),
+    "no inputs": (lambda m: train.predict(m, 3), TypeError, "predict: data must be a DataLoader"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_an_error(name):
+    call, error, text = BAD[name]
+    with pytest.raises(error, match=text):
+        call(network())

@@ -113,7 +113,7 @@ def slow_down_writing() -> None:
         with open(path, "wb", buffering=0) as file:
             for start in range(0, len(content), piece):
                 file.write(content[start : start + piece])
-                time.sleep(0.005)
+                time.sleep(0.01)
 
     safetensors.numpy.save_file = save_file
 
@@ -143,7 +143,7 @@ def trial(directory: Path, rng: random.Random, in_write: bool) -> list[str]:
             for _ in range(rng.randint(1, 4)):
                 if not process.stdout.readline():
                     break  # it has finished
-            time.sleep(rng.uniform(0, 0.09))
+            time.sleep(rng.uniform(0, 0.12))
         else:
             time.sleep(rng.uniform(0.3, 1.8))
         process.send_signal(signal.SIGKILL)

@@ -8,6 +8,8 @@ from typing import Any
 from chainrule.train.metrics import is_higher_better
 from chainrule.train.table import Table, finish, new_axes
 
+_FRACTIONS = ("accuracy", "precision", "recall", "f1", "roc_auc")  # of 1: they are drawn in one panel
+
 
 class History(Table):
     """One row per epoch: 'epoch', 'step' (updates so far), 'loss', the metrics, the same of dev as 'dev_...', 'lr'
@@ -64,7 +66,8 @@ class History(Table):
             raise ValueError("History.plot: there is no epoch yet")
         others = ("epoch", "step", "lr", "seconds", "skipped")
         names = columns or [n for n in self.columns if n not in others and not n.startswith("dev_")]
-        panels = [[name] for name in names[:1]] + ([names[1:]] if names[1:] else [])
+        shared = [name for name in names if name in _FRACTIONS]
+        panels = [[name] for name in names if name not in _FRACTIONS] + ([shared] if shared else [])
         figure, axes = new_axes(axes, len(panels))
         epochs = self["epoch"]
         for panel, shown in zip(axes, panels):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NoReturn
 
-from chainrule._absent import absent as _absent_error
 from chainrule._validate import not_recording
 from chainrule.creation import zeros
 from chainrule.grad_mode import no_grad
@@ -105,7 +103,3 @@ def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
 def _at_least_zero(op: str, name: str, value: float) -> None:
     if math.isnan(value) or value < 0:
         raise ValueError(f"{op}: {name} must be at least 0, got {value}")
-
-
-def __getattr__(name: str) -> NoReturn:
-    raise _absent_error(__name__, name)

@@ -196,7 +196,7 @@ class Program:
         ...
     def end(self) -> None:
         ...
-    def finish(self, results: collections.abc.Sequence[Tensor], dead: bool, fuse: bool, in_place: bool) -> None:
+    def finish(self, results: collections.abc.Sequence[Tensor], dead: bool, fuse: bool, in_place: bool, chain: bool) -> None:
         """
         Optimisation passes and the layout of the memory.
         """

@@ -82,6 +82,52 @@ def test_function_is_within_its_bound_over_the_whole_range(name, dtype):
     assert_within(actual, exact, bounds[DTYPES.index(dtype)], lambda i: f"{name}({x[i]!r})")
 
 
+def sigmoid(x):
+    return np.where(x < 0, np.exp(-np.abs(x)), 1) / (1 + np.exp(-np.abs(x)))
+
+
+def mish_slope(x):
+    e = np.exp(-np.abs(x))
+    b = np.where(x < 0, 1, e)
+    # 1 - tanh(log u)^2 = (2 u / (u^2 + 1))^2 with u = 1 + e^x = (1 + e) / b: nothing cancels.
+    rest = (2 * (1 + e) * b / ((1 + e) ** 2 + b**2)) ** 2
+    return np.tanh(np.logaddexp(0, x)) + x * rest * sigmoid(x)
+
+
+# name: the op, its value and its derivative
+ACTIVATIONS = {
+    "silu": (ops.silu, lambda x: x * sigmoid(x), lambda x: sigmoid(x) + x * sigmoid(x) * sigmoid(-x)),
+    "mish": (ops.mish, lambda x: x * np.tanh(np.logaddexp(0, x)), mish_slope),
+    "softplus": (lambda x: ops.softplus(x, threshold=800.0), lambda x: np.logaddexp(0, x), sigmoid),
+    "logsigmoid": (ops.logsigmoid, lambda x: -np.logaddexp(0, -x), lambda x: sigmoid(-x)),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@np.errstate(all="ignore")
+def test_activations_neither_overflow_nor_lose_digits(name, dtype):
+    """Values and derivatives to a few units in the last place, of the larger summand where two cancel, down to where
+    the exponential is subnormal."""
+    op, value, slope = ACTIVATIONS[name]
+    x, limits = operands(dtype), np.finfo(dtype)
+    wide = x.astype(WIDE[dtype])
+    leaf = cr.tensor(x, requires_grad=True)
+    y = op(leaf)
+    y.sum().backward()
+    summand = (1 + np.abs(wide)) * np.exp(-np.abs(wide))
+    for actual, exact in ((y.detach().numpy(), value(wide)), (leaf.grad.numpy(), slope(wide))):
+        np.testing.assert_array_equal(np.isnan(actual), np.isnan(exact))
+        finite = np.isfinite(exact)
+        np.testing.assert_array_equal(actual[np.isinf(exact)], exact[np.isinf(exact)].astype(dtype))
+        scale = np.maximum(np.abs(exact), np.where(np.isinf(wide), 0, summand))
+        subnormal = (2 + np.minimum(np.abs(wide), 1000)) * limits.smallest_subnormal
+        bound = 8 * limits.eps * scale + subnormal
+        excess = np.where(finite, np.abs(actual - exact) - bound, 0)
+        worst = int(np.argmax(excess))
+        assert excess[worst] <= 0, f"{name} at {x[worst]!r}: {actual[worst]!r}, not {exact[worst]!r}"
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @np.errstate(all="ignore")
 def test_pow_is_within_its_bound(dtype):

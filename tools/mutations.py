@@ -32,6 +32,9 @@ PYTHON = [
     fault("capture: another kind of call", "python/chainrule/_capture/function.py",
           "program.native_call(self._copy) if plain else None", "program.native_call(self._copy)", "called_like",
           tests="tests/test_capture_native.py"),
+    fault("activation: a slope's own gradient", OPS + "activation.py",
+          "each = _core.prelu_weight_grad(g, x)", "each = _core.prelu_weight_grad(g, _core.neg(x))",
+          "gradient and prelu-"),
     fault("elementwise: sign of a gradient", OPS + "elementwise.py",
           "_undo(_core.neg(g), node.params, 1)", "_undo(g, node.params, 1)", "gradient and sub-"),
     fault("elementwise: ties of maximum", OPS + "elementwise.py",
@@ -53,7 +56,9 @@ PYTHON = [
 KERNELS = "csrc/cpu/kernels/"
 CONV_PLANES = "csrc/ops/conv_planes_plan.cpp"
 NATIVE = [
-    fault("elementwise: last lane of a tail", KERNELS + "elementwise_math.cpp",
+    fault("activation: the derivative of SiLU", KERNELS + "activation.cpp",
+          "return g * fma(x, s.slope, s.value);", "return g * fma(-x, s.slope, s.value);", "gradient and silu-"),
+    fault("elementwise: last lane of a tail", KERNELS + "elementwise_lanes.h",
           "simd::load(p) : simd::load_n(p, n)", "simd::load(p) : simd::load_n(p, n - 1)", "forward and exp-"),
     fault("reduce: last part of a long row", "csrc/ops/reduce_layout.cpp",
           "p.parts = (chunks + per_part - 1) / per_part;",

@@ -84,6 +84,7 @@ int64_t to_int64(PyObject* object);
 ops::Activation activation_named(const char* op, const std::optional<std::string_view>& name);
 
 // Every family registers its functions on the module.
+void init_activation(py::module_& m);
 void init_tensor(py::module_& m);
 void init_elementwise(py::module_& m);
 void init_conv(py::module_& m);

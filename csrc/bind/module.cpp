@@ -89,6 +89,7 @@ PYBIND11_MODULE(_core, m) {
   init_runtime(m);
   init_tensor(m);
   init_elementwise(m);
+  init_activation(m);
   init_conv(m);
   init_conv_transpose(m);
   init_view(m);

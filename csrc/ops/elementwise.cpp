@@ -1,11 +1,9 @@
 #include "ops/elementwise.h"
 
-#include <algorithm>
 #include <string_view>
 
-#include "core/error.h"
-#include "cpu/kernels/elementwise.h"
 #include "ops/elementwise_chain.h"
+#include "ops/elementwise_plan.h"
 
 namespace chainrule::ops {
 
@@ -14,100 +12,6 @@ namespace {
 using cpu::ElementwiseMathTable;
 using cpu::ElementwisePlan;
 using cpu::ElementwiseTable;
-using cpu::LoopFn;
-using cpu::Loops;
-
-// Below this many elements one thread is faster than waking a second.
-constexpr int64_t kShardElements = 32768;
-constexpr int64_t kMaxShards = 16;
-
-Meta broadcast_all(const char* name, Metas in) {
-  Meta out = in[0];
-  for (int i = 1; i < in.size(); ++i) out.shape = broadcast_shapes(name, out.shape, in[i].shape);
-  out.strides = contiguous_strides(out.shape);
-  return out;
-}
-
-// Merges dimensions that every operand crosses in one step. operands[0] is the output.
-void lay_out(ElementwisePlan& p, const Meta* const* operands, int count) {
-  const Shape& shape = operands[0]->shape;
-  p.operands = count;
-  p.rank = 0;
-  for (int d = 0; d < shape.rank(); ++d) {
-    if (shape[d] == 1) continue;
-    int64_t steps[cpu::kMaxOperands];
-    for (int k = 0; k < count; ++k) {
-      const Meta& m = *operands[k];
-      const int at = d - (shape.rank() - m.rank());
-      const bool repeats = at < 0 || m.shape[at] == 1;
-      steps[k] = repeats ? 0 : m.strides[at] * static_cast<int64_t>(size_of(m.dtype));
-    }
-    bool merge = p.rank > 0;
-    for (int k = 0; merge && k < count; ++k) merge = p.strides[k][p.rank - 1] == steps[k] * shape[d];
-    const int into = merge ? p.rank - 1 : p.rank++;
-    p.sizes[into] = merge ? p.sizes[into] * shape[d] : shape[d];
-    for (int k = 0; k < count; ++k) p.strides[k][into] = steps[k];
-  }
-  if (p.rank == 0) {
-    p.rank = 1;
-    p.sizes[0] = 1;
-    for (int k = 0; k < count; ++k) p.strides[k][0] = static_cast<int64_t>(size_of(operands[k]->dtype));
-  }
-  p.total = shape.numel();
-  // Shards end on whole 64-byte lines of any element type.
-  const int64_t shards = std::clamp<int64_t>(p.total / kShardElements, 1, kMaxShards);
-  p.shard = std::max<int64_t>(64, ((p.total + shards - 1) / shards + 63) / 64 * 64);
-}
-
-void plan_loop(LoopFn loop, Metas in, Metas out, Plan& plan) {
-  const Meta* operands[cpu::kMaxOperands] = {&out[0]};
-  for (int i = 0; i < in.size(); ++i) operands[i + 1] = &in[i];
-  ElementwisePlan& p = plan.emplace<ElementwisePlan>();
-  lay_out(p, operands, in.size() + 1);
-  p.loop = loop;
-}
-
-Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
-  return cpu::elementwise_kernels().run(stream, plan, in, out, workspace);
-}
-
-const ElementwiseTable& table_of(Loops ElementwiseTable::*) { return cpu::elementwise_kernels(); }
-const ElementwiseMathTable& table_of(Loops ElementwiseMathTable::*) {
-  return cpu::elementwise_math_kernels();
-}
-
-// The dtype that decides: the first input's, for `where` (a mask first) the second's.
-const Meta& deciding(Metas in) { return in[in.size() == 3 && in[0].dtype == DType::bool_ ? 1 : 0]; }
-
-template <auto Member>
-LoopFn loop_for(DType dtype) {
-  return (table_of(Member).*Member)[static_cast<int>(dtype)];
-}
-
-enum class Result { same, boolean };
-
-// A string as a template argument: an op's infer has to know its name.
-struct Name {
-  char text[24] = {};
-  template <size_t N>
-  consteval Name(const char (&name)[N]) {
-    std::copy_n(name, N, text);
-  }
-};
-
-// Shapes broadcast, dtypes are equal (promote() saw to it), and the operation exists for the dtype.
-template <Name kName, auto Member, Result kResult>
-void infer(Metas in, const Params&, std::span<Meta> out) {
-  const DType dtype = deciding(in).dtype;
-  const int first = &deciding(in) == &in[0] ? 0 : 1;
-  for (int i = first; i < in.size(); ++i) {
-    check<TypeError>(in[i].dtype == dtype, kName.text, ": inputs must have one dtype, got ", name_of(dtype),
-                     " and ", name_of(in[i].dtype));
-  }
-  check<TypeError>(loop_for<Member>(dtype) != nullptr, kName.text, ": not defined for ", name_of(dtype));
-  out[0] = broadcast_all(kName.text, in);
-  out[0].dtype = kResult == Result::boolean ? DType::bool_ : dtype;
-}
 
 template <auto Member>
 void plan_cpu(Metas in, Metas out, const Params&, Plan& plan) {
@@ -116,9 +20,9 @@ void plan_cpu(Metas in, Metas out, const Params&, Plan& plan) {
 
 template <Name kName, auto Member, Result kResult = Result::same>
 const OpDef def{.name = kName.text,
-                .infer = infer<kName, Member, kResult>,
+                .infer = infer_elementwise<kName, Member, kResult>,
                 .plan = {plan_cpu<Member>},
-                .run = {run_cpu},
+                .run = {run_elementwise},
                 .may_share = kShareAll,
                 .role = std::string_view(kName.text) == "relu"        ? Role::relu
                         : std::string_view(kName.text) == "relu_grad" ? Role::relu_grad
@@ -143,7 +47,7 @@ constexpr OpDef write_def(const char* name) {
   return {.name = name,
           .infer = infer_copy,
           .plan = {plan_copy_cpu},
-          .run = {run_cpu},
+          .run = {run_elementwise},
           .mutates = [](int input, int) { return input == 0; },
           .chain = &elementwise_chain};
 }

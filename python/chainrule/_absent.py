@@ -14,10 +14,6 @@ _ONLY_CPU = "the CPU: this build has no other device, and .to('cpu') is accepted
 _SIN = "sin cos tan asin acos atan atan2 sinh cosh log2 log10 ceil trunc"
 _ANOMALY = "isfinite(x).all() on results, and on gradients in x.register_hook"
 _LINEAR = "trace diag diagonal tril triu"
-_HARDTANH = "where((x <= low) | (x >= high), clamp(x, low, high).detach(), x)"
-_LOG_SIGMOID = "minimum(x, 0.0) - log1p(exp(-x.abs()))"
-_SOFTPLUS = "maximum(x, 0.0) + log1p(exp(-x.abs()))"
-_ELU = "where(x > 0, x, expm1(where(x > 0, 0.0, x)))"
 _SHARED_BY_TENSOR = {
     _SIN: _NUMPY,
     _LINEAR: "einsum('ii->i', x); tril: where(i.unsqueeze(1) >= i, x, 0.0) with i = arange(n)",
@@ -118,14 +114,6 @@ INSTEAD: dict[str, dict[str, str]] = {
         "Variable": "tensor(..., requires_grad=True)",
     },
     "chainrule.nn": {
-        "LeakyReLU": "where(x > 0, x, 0.01 * x)",
-        "ELU": _ELU,
-        "GELU": "0.5 * x * (1 + erf(x / 2**0.5))",
-        "SiLU": "x * sigmoid(x)",
-        "Softplus": _SOFTPLUS,
-        "PReLU": "where(x > 0, x, weight * x), with weight an nn.Parameter",
-        "ReLU6 Hardtanh": _HARDTANH,
-        "LogSigmoid": _LOG_SIGMOID,
         "Conv1d": "Conv2d with kernel (1, k) on x.unsqueeze(2)",
         "ConvTranspose1d": "ConvTranspose2d with kernel (1, k) on x.unsqueeze(2)",
         "MaxPool1d AvgPool1d": "MaxPool2d or AvgPool2d with kernel (1, k) on x.unsqueeze(2)",
@@ -157,13 +145,6 @@ INSTEAD: dict[str, dict[str, str]] = {
         "xavier_normal xavier_uniform kaiming_normal kaiming_uniform": "the name with _ at its end",
     },
     "chainrule.nn.functional": {
-        "leaky_relu": "where(x > 0, x, 0.01 * x)",
-        "elu": _ELU,
-        "gelu": "0.5 * x * (1 + erf(x / 2**0.5))",
-        "silu": "x * sigmoid(x)",
-        "softplus": _SOFTPLUS,
-        "relu6 hardtanh": _HARDTANH,
-        "logsigmoid": _LOG_SIGMOID,
         "conv1d": "conv2d with a kernel [out, in, 1, k] on x.unsqueeze(2)",
         "max_pool1d avg_pool1d": "max_pool2d or avg_pool2d with kernel (1, k) on x.unsqueeze(2)",
         "layer_norm group_norm instance_norm rms_norm": (

@@ -16,7 +16,7 @@ using Stored = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
 
 // Contiguous rows and rows against one value get loops of their own, which vectorise; any other stride works.
 template <class R, class A, R (*F)(A)>
-void unary(char* const* data, const int64_t* s, int64_t n) {
+void unary(char* const* data, const int64_t* s, int64_t n, const double*) {
   if (s[0] == sizeof(R) && s[1] == sizeof(A)) {
     Stored<R>* const r = reinterpret_cast<Stored<R>*>(data[0]);
     const Stored<A>* const a = reinterpret_cast<const Stored<A>*>(data[1]);
@@ -30,7 +30,7 @@ void unary(char* const* data, const int64_t* s, int64_t n) {
 }
 
 template <class R, class A, R (*F)(A, A)>
-void binary(char* const* data, const int64_t* s, int64_t n) {
+void binary(char* const* data, const int64_t* s, int64_t n, const double*) {
   R* r = reinterpret_cast<R*>(data[0]);
   const A* a = reinterpret_cast<const A*>(data[1]);
   const A* b = reinterpret_cast<const A*>(data[2]);
@@ -56,7 +56,7 @@ void binary(char* const* data, const int64_t* s, int64_t n) {
 
 // Inputs of one value are spread over a block, so that one loop serves any mix of rows and values.
 template <class R, class A, class B, R (*F)(A, B, B)>
-void ternary(char* const* data, const int64_t* s, int64_t n) {
+void ternary(char* const* data, const int64_t* s, int64_t n, const double*) {
   constexpr int64_t sizes[] = {sizeof(R), sizeof(A), sizeof(B), sizeof(B)}, block = 256;
   bool rows = s[0] == sizes[0];
   for (int k = 1; k < 4; ++k) rows = rows && (s[k] == sizes[k] || s[k] == 0);

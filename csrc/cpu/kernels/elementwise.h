@@ -10,8 +10,9 @@ namespace chainrule::cpu {
 
 inline constexpr int kMaxOperands = 4;
 
-// data[0] is the output, then the inputs; strides in bytes, in the same order.
-using LoopFn = void (*)(char* const* data, const int64_t* strides, int64_t n);
+// data[0] is the output, then the inputs; strides in bytes, in the same order. numbers: what the operation is
+// given beside tensors, such as a slope.
+using LoopFn = void (*)(char* const* data, const int64_t* strides, int64_t n, const double* numbers);
 
 // The operands' common shape after merging dimensions that every operand crosses in one step; the last
 // dimension is the inner loop.
@@ -23,6 +24,7 @@ struct ElementwisePlan {
   int64_t shard;  // elements a task handles
   int64_t sizes[8];
   int64_t strides[kMaxOperands][8];  // bytes
+  double numbers[2];
 };
 
 // One of the plans that go through the same elements together, block by block. at[k]: where operand k is

@@ -26,7 +26,7 @@ void run_range(const ElementwisePlan& p, Ptrs in, void* out, int64_t begin, int6
   while (begin < end) {
     const int64_t left = p.sizes[last] - index[last];
     const int64_t n = left < end - begin ? left : end - begin;
-    p.loop(row, inner, n);
+    p.loop(row, inner, n, p.numbers);
     begin += n;
     index[last] += n;
     for (int k = 0; k < p.operands; ++k) row[k] += n * inner[k];

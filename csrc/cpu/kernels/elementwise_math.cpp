@@ -1,61 +1,11 @@
-// Elementwise functions computed by polynomials on whole vectors. Rows of any stride pass through the same
-// vector expression: strided elements are collected into lanes first, so a value's bits never depend on where
-// it lies.
+// Elementwise functions computed by polynomials on whole vectors.
 
 #include "cpu/kernels/elementwise.h"
-
+#include "cpu/kernels/elementwise_lanes.h"
 #include "cpu/math.h"
-#include "cpu/simd.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
-
-template <class T>
-[[gnu::always_inline]] inline simd::Vec<T> load_lanes(const char* row, int64_t stride, int64_t i, int64_t n) {
-  constexpr int lanes = simd::kLanes<T>;
-  if (stride == sizeof(T)) {
-    const T* p = reinterpret_cast<const T*>(row) + i;
-    return n >= lanes ? simd::load(p) : simd::load_n(p, n);
-  }
-  if (stride == 0) return simd::splat<T>(*reinterpret_cast<const T*>(row));
-  simd::Vec<T> v{};
-  for (int lane = 0; lane < lanes && lane < n; ++lane) {
-    v[lane] = *reinterpret_cast<const T*>(row + (i + lane) * stride);
-  }
-  return v;
-}
-
-template <class T>
-[[gnu::always_inline]] inline void store_lanes(char* row, int64_t stride, int64_t i, int64_t n,
-                                               simd::Vec<T> v) {
-  constexpr int lanes = simd::kLanes<T>;
-  if (stride == sizeof(T)) {
-    T* p = reinterpret_cast<T*>(row) + i;
-    if (n >= lanes) {
-      simd::store(p, v);
-    } else {
-      simd::store_n(p, v, n);
-    }
-    return;
-  }
-  for (int lane = 0; lane < lanes && lane < n; ++lane) {
-    *reinterpret_cast<T*>(row + (i + lane) * stride) = v[lane];
-  }
-}
-
-// One loop for any number of inputs; F::call takes that many vectors.
-template <class T, class F, int... k>
-void loop(char* const* data, const int64_t* s, int64_t n, std::integer_sequence<int, k...>) {
-  for (int64_t i = 0; i < n; i += simd::kLanes<T>) {
-    const simd::Vec<T> v = F::call(load_lanes<T>(data[k + 1], s[k + 1], i, n - i)...);
-    store_lanes<T>(data[0], s[0], i, n - i, v);
-  }
-}
-
-template <class T, class F, int kInputs>
-void apply(char* const* data, const int64_t* s, int64_t n) {
-  loop<T, F>(data, s, n, std::make_integer_sequence<int, kInputs>{});
-}
 
 struct Exp {
   template <class V>
@@ -151,29 +101,23 @@ struct BceWithLogitsGrad {
   }
 };
 
-template <class F, int kInputs>
-constexpr void fill(Loops& loops) {
-  loops[static_cast<int>(DType::float32)] = apply<float, F, kInputs>;
-  loops[static_cast<int>(DType::float64)] = apply<double, F, kInputs>;
-}
-
 constexpr ElementwiseMathTable make_table() {
   ElementwiseMathTable t{};
-  fill<Exp, 1>(t.exp);
-  fill<Expm1, 1>(t.expm1);
-  fill<Log, 1>(t.log);
-  fill<Log1p, 1>(t.log1p);
-  fill<Sqrt, 1>(t.sqrt);
-  fill<Rsqrt, 1>(t.rsqrt);
-  fill<Reciprocal, 1>(t.reciprocal);
-  fill<Floor, 1>(t.floor);
-  fill<Round, 1>(t.round);
-  fill<Tanh, 1>(t.tanh);
-  fill<Sigmoid, 1>(t.sigmoid);
-  fill<Erf, 1>(t.erf);
-  fill<Pow, 2>(t.pow);
-  fill<BceWithLogits, 2>(t.bce_with_logits);
-  fill<BceWithLogitsGrad, 3>(t.bce_with_logits_grad);
+  fill_lanes<Exp, 1>(t.exp);
+  fill_lanes<Expm1, 1>(t.expm1);
+  fill_lanes<Log, 1>(t.log);
+  fill_lanes<Log1p, 1>(t.log1p);
+  fill_lanes<Sqrt, 1>(t.sqrt);
+  fill_lanes<Rsqrt, 1>(t.rsqrt);
+  fill_lanes<Reciprocal, 1>(t.reciprocal);
+  fill_lanes<Floor, 1>(t.floor);
+  fill_lanes<Round, 1>(t.round);
+  fill_lanes<Tanh, 1>(t.tanh);
+  fill_lanes<Sigmoid, 1>(t.sigmoid);
+  fill_lanes<Erf, 1>(t.erf);
+  fill_lanes<Pow, 2>(t.pow);
+  fill_lanes<BceWithLogits, 2>(t.bce_with_logits);
+  fill_lanes<BceWithLogitsGrad, 3>(t.bce_with_logits_grad);
   return t;
 }
 

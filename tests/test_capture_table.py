@@ -36,6 +36,7 @@ LAYERS = {  # what is made, and the shape that goes in
     "Conv2d": (lambda: nn.Conv2d(2, 5, 3, padding=1), (3, 2, 6, 7)),
     "ConvTranspose2d": (lambda: nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1), (2, 3, 4, 5)),
     "Dropout": (lambda: nn.Dropout(0.3), (4, 19)),
+    "Dropout2d": (lambda: nn.Dropout2d(0.3), (4, 5, 3, 2)),
     "ELU": (lambda: nn.ELU(0.7), (3, 11)),
     "Flatten": (lambda: nn.Flatten(), (2, 3, 4)),
     "GELU": (lambda: nn.Sequential(nn.GELU(), nn.GELU("tanh")), (3, 11)),

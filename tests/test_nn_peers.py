@@ -137,6 +137,7 @@ def activations():
     yield from (case("PReLU", shape, 5, 0.7) for shape in [(3, 5), (2, 5, 4), (2, 5, 3, 4), (0, 5)])
     yield from (case("PReLU", shape) for shape in [(), (7,), (3, 4)])
     yield case("Dropout", (3, 4), 0.0)
+    yield from (case("Dropout2d", shape, p) for shape in [(3, 4, 5), (2, 3, 4, 5)] for p in (0.0, 1.0))
     yield from (
         case("Flatten", (2, 3, 4, 5), *dims) for dims in [(), (0,), (2,), (1, 2), (0, -2), (-2, -1), (3, 3)]
     )

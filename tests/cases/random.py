@@ -69,6 +69,10 @@ def dropout(x, p, training=True):
     return np.where(kept(x, p), x / (1 - p), 0) if training and p < 1 else x * (not training)
 
 
+def dropout2d(x, p, training=True):
+    return x * dropout(np.ones((*x.shape[:2], *[1] * (x.ndim - 2))), p, training)
+
+
 def bernoulli(x, dtype):
     return (uniform(x, 0, 1, dtype) < x).astype(x.dtype)
 
@@ -83,6 +87,13 @@ CASES = [
     *[Case(f"dropout-{tag}", ops.dropout, dropout, [Input((3, 33))], params, torch="dropout")
       for tag, params in {"nothing": {"p": 0.0}, "everything": {"p": 1.0},
                           "evaluation": {"p": 0.7, "training": False}}.items()],
+    *[c for p in (0.3, 0.9)
+      for c in sweep(f"dropout2d-{p}", ops.dropout2d, dropout2d, [(1, 1, 1), (0, 3, 2), (2, 0, 3, 3), (3, 33, 4), (2, 5, 3, 7)],
+                     strided=(4, 9, 5), large=(3, 7, 60, 61), params={"p": p}, no_peer=NO_PEER)],
+    *[Case(f"dropout2d-{tag}-{len(shape)}", ops.dropout2d, dropout2d, [Input(shape)], params,
+           torch=f"dropout{len(shape) - 2}d")
+      for tag, params in {"nothing": {"p": 0.0}, "everything": {"p": 1.0},
+                          "evaluation": {"p": 0.7, "training": False}}.items() for shape in [(3, 4, 5), (2, 3, 4, 5)]],
     *[c for dtype in ("float32", "float64") for more in [{"dtypes": (dtype,), "no_peer": NO_PEER}] for c in [
         *sweep(f"bernoulli-{dtype}", ops.bernoulli, partial(bernoulli, dtype=dtype), SHAPES, large=LARGE, low=0.0,
                high=1.0, grad=False, **more),
@@ -97,6 +108,13 @@ x = cr.ones(3)
 BAD = [
     Bad("dropout-p", lambda: ops.dropout(x, 1.5), ValueError, r"dropout: p must be in \[0, 1\], got 1.5"),
     Bad("dropout-int", lambda: ops.dropout(x.long(), 0.5), TypeError, "dropout: needs a floating dtype, got int64"),
+    Bad("dropout2d-p", lambda: ops.dropout2d(cr.ones(2, 3, 4), -0.5), ValueError,
+        r"dropout2d: p must be in \[0, 1\], got -0.5"),
+    *[Bad(f"dropout2d-rank-{len(shape)}", lambda shape=shape: ops.dropout2d(cr.ones(shape), training=False), ValueError,
+          rf"dropout2d: expected x of shape \[N, C, H, W\] or \[N, C, L\], got \[{', '.join(map(str, shape))}\]")
+      for shape in [(), (2,), (2, 3), (2, 3, 4, 5, 6)]],
+    Bad("dropout2d-int", lambda: ops.dropout2d(cr.ones(2, 3, 4).long()), TypeError,
+        "dropout: needs a floating dtype, got int64"),
     Bad("bernoulli-p", lambda: ops.bernoulli(x * 2), ValueError, r"bernoulli: probabilities must be in \[0, 1\]"),
     Bad("bernoulli_-p", lambda: cr.ones(3).bernoulli_(-0.1), ValueError, r"bernoulli_: p must be in \[0, 1\], got -0.1"),
     Bad("uniform_-bounds", lambda: cr.ones(3).uniform_(1.0, 0.0), ValueError, "uniform: needs low <= high"),

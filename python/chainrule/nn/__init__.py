@@ -26,7 +26,7 @@ from chainrule.nn.activation import (
 )
 from chainrule.nn.container import ModuleDict, ModuleList, Sequential
 from chainrule.nn.conv import Conv2d, ConvTranspose2d
-from chainrule.nn.dropout import Dropout
+from chainrule.nn.dropout import Dropout, Dropout2d
 from chainrule.nn.flatten import Flatten, Unflatten
 from chainrule.nn.linear import Identity, Linear
 from chainrule.nn.loss import (
@@ -61,6 +61,7 @@ __all__ = [
     "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout2d",
     "Flatten",
     "FocalLoss",
     "Hardsigmoid",

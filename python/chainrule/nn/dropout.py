@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al., 2014)."""
+"""Dropout (Srivastava et al., 2014), of elements and of whole channels; docs/dropout.md has the reasons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from chainrule.nn.module import Module
 from chainrule.tensor import Tensor
 
 
-class Dropout(Module):
+class _Dropout(Module):
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"{type(self).__name__}: p must be in [0, 1], got {p}")
+        self.p = p
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropout):
     """While training, zeroes each element with probability `p` and scales the rest by 1/(1-p).
 
     In evaluation it returns its input. `inplace` is accepted; the input stays as it was.
@@ -15,15 +27,23 @@ class Dropout(Module):
     Raises ValueError for `p` outside [0, 1].
     """
 
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p must be in [0, 1], got {p}")
-        self.p = p
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, True) if self.training else input
 
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
+
+class Dropout2d(_Dropout):
+    """While training, zeroes each channel of each sample with probability `p` and scales the rest by 1/(1-p).
+
+    In evaluation it returns its input. `inplace` is accepted; the input stays as it was.
+
+    Shapes: input and output (N, C, H, W) or (N, C, L): the first two dimensions are sample and channel.
+
+    Raises ValueError for `p` outside [0, 1] and for other shapes.
+
+    Example::
+
+        nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Dropout2d(0.1))
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout2d(input, self.p, self.training)

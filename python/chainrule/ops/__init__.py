@@ -150,6 +150,7 @@ from chainrule.ops.random import (
     bernoulli,
     bernoulli_,
     dropout,
+    dropout2d,
     normal_,
     uniform_,
 )
@@ -268,6 +269,7 @@ __all__ = [
     "div_",
     "dot",
     "dropout",
+    "dropout2d",
     "einsum",
     "elu",
     "eq",

@@ -6,7 +6,7 @@ from chainrule import _core
 from chainrule.autograd import _unwrap, record, record_, wrap
 from chainrule.generator import default_generator, native
 
-__all__ = ["bernoulli", "bernoulli_", "dropout", "normal_", "uniform_"]
+__all__ = ["bernoulli", "bernoulli_", "dropout", "dropout2d", "normal_", "uniform_"]
 
 
 def dropout(input, p=0.5, training=True, inplace=False):
@@ -32,6 +32,39 @@ def dropout(input, p=0.5, training=True, inplace=False):
 
 def dropout_backward(node, g):
     return _core.dropout_grad(g, node.saved[0], node.params)
+
+
+def dropout2d(input, p=0.5, training=True, inplace=False):
+    """Zeroes each channel, a whole map x[n, c], with probability p and scales the others by 1/(1-p).
+
+    Shapes: x [N, C, H, W] or [N, C, L]; the first two dimensions are always sample and channel. Neighbours in
+    a map are much alike, so that without its own an element would hardly be missed (Tompson et al., 2015).
+    Unless training the result is x itself. `inplace` is accepted; x stays as it was.
+
+    Raises:
+        TypeError: x is not a floating tensor.
+        ValueError: p is outside [0, 1], or x has neither 3 nor 4 dimensions.
+
+    Example:
+        >>> dropout2d(ones(1, 2, 1, 3), p=0.5)
+        tensor([[[[2., 2., 2.]],
+
+                 [[0., 0., 0.]]]])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout2d: p must be in [0, 1], got {p}")
+    x = _unwrap(input)
+    if x.ndim not in (3, 4):
+        raise ValueError(f"dropout2d: expected x of shape [N, C, H, W] or [N, C, L], got {list(x.shape)}")
+    if not training or p == 0:
+        return input
+    ones = _core.full(x.shape[:2] + (1,) * (x.ndim - 2), 1.0, x.dtype)
+    scale, _ = _core.dropout(ones, p, default_generator._g)
+    return record(_core.mul(x, scale), (input,), dropout2d_backward, (scale,))
+
+
+def dropout2d_backward(node, g):
+    return _core.mul(g, node.saved[0])
 
 
 def bernoulli(input, p=None, *, generator=None):

@@ -29,6 +29,17 @@ class Listed(nn.Module):
         return self.heads["up"](x) - self.heads["down"](x)
 
 
+class Embedded(nn.Module):
+    """Vectors of the classes that numbers fall into."""
+
+    def __init__(self):
+        super().__init__()
+        self.vectors = nn.Embedding(5, 3, padding_idx=1)
+
+    def forward(self, x):
+        return self.vectors((x.abs() * 2).long().clamp(0, 4))
+
+
 LAYERS = {  # what is made, and the shape that goes in
     "AvgPool2d": (lambda: nn.AvgPool2d(3, 2, 1), (3, 2, 7, 8)),
     "BatchNorm1d": (lambda: nn.BatchNorm1d(5), (4, 5)),
@@ -38,6 +49,7 @@ LAYERS = {  # what is made, and the shape that goes in
     "Dropout": (lambda: nn.Dropout(0.3), (4, 19)),
     "Dropout2d": (lambda: nn.Dropout2d(0.3), (4, 5, 3, 2)),
     "ELU": (lambda: nn.ELU(0.7), (3, 11)),
+    "Embedding": (Embedded, (3, 4)),
     "Flatten": (lambda: nn.Flatten(), (2, 3, 4)),
     "GELU": (lambda: nn.Sequential(nn.GELU(), nn.GELU("tanh")), (3, 11)),
     "Hardsigmoid": (lambda: nn.Hardsigmoid(), (3, 11)),

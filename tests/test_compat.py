@@ -126,7 +126,6 @@ PLACES = {
         ("Module", "get_submodule", "named_modules"),
         ("chainrule.nn", "LayerNorm", "rsqrt"),
         ("chainrule.nn", "Conv1d", "Conv2d"),
-        ("chainrule.nn", "Embedding", "weight[indices]"),
         ("chainrule.nn.functional", "normalize", "norm"),
         ("chainrule.nn.utils", "parameters_to_vector", "cat("),
         ("chainrule.nn.init", "orthogonal_", "NumPy"),

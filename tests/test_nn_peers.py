@@ -285,7 +285,11 @@ def test_text_agrees():
         ("ConvTranspose2d", (4, 8, 3), {"stride": 2, "output_padding": 1}), ("MaxPool2d", (2,), {}),
         ("AvgPool2d", (3,), {"stride": 2}),
         ("Dropout", (0.3,), {}), ("Flatten", (), {}), ("Softmax", (1,), {}),
-        ("ReLU", (), {}), ("Sigmoid", (), {}),
+        ("ReLU", (), {}), ("Sigmoid", (), {}), ("Dropout2d", (), {}), ("ELU", (), {}), ("ELU", (0.3, True), {}),
+        ("SELU", (), {"inplace": True}), ("GELU", ("tanh",), {}), ("SiLU", (), {}), ("Mish", (True,), {}),
+        ("LeakyReLU", (0.2,), {"inplace": True}), ("PReLU", (3,), {}), ("Softplus", (2.0,), {}), ("Hardtanh", (), {}),
+        ("Hardtanh", (-2.0, 3.0, True), {}), ("ReLU6", (True,), {}), ("LogSigmoid", (), {}), ("Hardswish", (), {}),
+        ("Hardsigmoid", (), {}), ("Embedding", (10, 3), {}), ("Embedding", (10, 3), {"padding_idx": -1}),
     ]:  # fmt: skip
         assert repr(getattr(cr.nn, name)(*args, **kwargs)) == repr(getattr(torch.nn, name)(*args, **kwargs))
     ours, theirs = (nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU())) for nn in (cr.nn, torch.nn))

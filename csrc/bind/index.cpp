@@ -14,6 +14,7 @@ void init_index(py::module_& m) {
       [](const TensorRef& x, int64_t dim, const Tensors& indices) { return ops::index(x, dim, indices); },
       "x"_a, "dim"_a, "indices"_a,
       "x read at int64 tensors that stand for neighbouring dimensions from dim on.");
+  m.def("embedding", ops::embedding, "weight"_a, "index"_a);
   m.def(
       "index_put_",
       [](const TensorRef& x, int64_t dim, const Tensors& indices, const TensorRef& values, bool accumulate) {

@@ -23,6 +23,7 @@ constexpr int64_t kRowGrain = 16;
 struct IndexParams {
   int64_t dim;
   Write write = Write::assign;
+  bool from_end = true;
 };
 
 void check_index_dtype(const char* op, const Meta& index) {
@@ -67,8 +68,9 @@ int64_t keep_dimensions(const Meta& x, int begin, int end, IndexPlan& p) {
   return product;
 }
 
-IndexPlan& lay_out(Metas in, int first, int64_t dim, Plan& plan) {
+IndexPlan& lay_out(Metas in, int first, const IndexParams& params, Plan& plan) {
   const Meta& x = in[0];
+  const int64_t dim = params.dim;
   IndexPlan& p = plan.emplace<IndexPlan>();
   p.indexed = in.size() - first;
   p.kept_rank = 0;
@@ -76,6 +78,7 @@ IndexPlan& lay_out(Metas in, int first, int64_t dim, Plan& plan) {
   p.outer_rank = p.kept_rank;
   p.inner = keep_dimensions(x, static_cast<int>(dim) + p.indexed, x.rank(), p);
   p.positions = in[first].numel();
+  p.from_end = params.from_end;
   p.rows = 1;
   for (int j = 0; j < p.indexed; ++j) {
     p.sizes[j] = x.shape[static_cast<int>(dim) + j];
@@ -91,7 +94,7 @@ void infer_index(Metas in, const Params& params, std::span<Meta> out) {
 }
 
 void plan_index_cpu(Metas in, Metas out, const Params& params, Plan& plan) {
-  IndexPlan& p = lay_out(in, 1, params.as<IndexParams>().dim, plan);
+  IndexPlan& p = lay_out(in, 1, params.as<IndexParams>(), plan);
   p.kernel = cpu::index_kernels().index[static_cast<int>(in[0].dtype)];
   p.tasks = task_count(out[0].numel(), kGrain, p.outer * p.positions);
 }
@@ -113,7 +116,7 @@ void infer_put(Metas in, const Params& params, std::span<Meta>) {
 
 void plan_put_cpu(Metas in, Metas, const Params& params, Plan& plan) {
   const IndexParams& wanted = params.as<IndexParams>();
-  IndexPlan& p = lay_out(in, 2, wanted.dim, plan);
+  IndexPlan& p = lay_out(in, 2, wanted, plan);
   const IndexTable& table = cpu::index_kernels();
   const TypedRuns& kernels = wanted.write == Write::add ? table.put_add : table.put;
   p.kernel = kernels[static_cast<int>(in[0].dtype)];
@@ -131,6 +134,18 @@ Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* wo
 
 const OpDef index_def{
     .name = "index", .infer = infer_index, .plan = {plan_index_cpu}, .run = {run_cpu}, .may_fail = true};
+
+void infer_embedding(Metas in, const Params&, std::span<Meta> out) {
+  check<ValueError>(in[0].rank() == 2, "embedding: weight must have two dimensions, got shape ",
+                    to_string(in[0].shape));
+  out[0] = Meta::contiguous(in[0].dtype, in[0].device, indexed_shape("embedding", in, 1, 0));
+}
+
+const OpDef embedding_def{.name = "embedding",
+                          .infer = infer_embedding,
+                          .plan = {plan_index_cpu},
+                          .run = {run_cpu},
+                          .may_fail = true};
 
 const OpDef index_put_def{.name = "index_put_",
                           .infer = infer_put,
@@ -169,6 +184,10 @@ TensorRef index(const TensorRef& x, int64_t dim, std::span<const TensorRef> indi
   TensorRef out;
   execute(index_def, pointers(in), IndexParams{dim}, std::span(&out, 1));
   return out;
+}
+
+TensorRef embedding(const TensorRef& weight, const TensorRef& index) {
+  return execute_one(embedding_def, IndexParams{.dim = 0, .from_end = false}, {}, weight, contiguous(index));
 }
 
 void index_put_(const TensorRef& x, int64_t dim, std::span<const TensorRef> indices, const TensorRef& values,

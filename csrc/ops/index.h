@@ -13,6 +13,8 @@ using cpu::Write;
 
 // x[.., i0, i1, .., ..]: the indices, broadcast against each other, stand for as many dimensions from dim on.
 TensorRef index(const TensorRef& x, int64_t dim, std::span<const TensorRef> indices);
+// Rows of weight: index [..] and weight [n, m] give [.., m]. Indices are in [0, n).
+TensorRef embedding(const TensorRef& weight, const TensorRef& index);
 // Writes values, broadcast to that shape, into x; `add` sums what meets in one element, in order.
 void index_put_(const TensorRef& x, int64_t dim, std::span<const TensorRef> indices, const TensorRef& values,
                 Write write);

@@ -121,7 +121,6 @@ INSTEAD: dict[str, dict[str, str]] = {
         "LayerNorm GroupNorm InstanceNorm2d RMSNorm": (
             "(x - x.mean(-1, keepdim=True)) * rsqrt(x.var(-1, unbiased=False, keepdim=True) + eps)"
         ),
-        "Embedding": "an nn.Parameter and weight[indices]",
         "Upsample UpsamplingNearest2d UpsamplingBilinear2d": (
             "ConvTranspose2d; nearest: unsqueeze, expand, reshape"
         ),
@@ -149,7 +148,6 @@ INSTEAD: dict[str, dict[str, str]] = {
         "layer_norm group_norm instance_norm rms_norm": (
             "(x - x.mean(-1, keepdim=True)) * rsqrt(x.var(-1, unbiased=False, keepdim=True) + eps)"
         ),
-        "embedding": "weight[indices]",
         "interpolate upsample": "conv_transpose2d; nearest: unsqueeze, expand, reshape",
         "normalize": "x / x.norm(dim=1, keepdim=True).clamp(1e-12)",
         "scaled_dot_product_attention": "softmax(q @ k.mT / q.shape[-1] ** 0.5, dim=-1) @ v",

@@ -1,4 +1,4 @@
-"""Reading and writing along one dimension: gather, scatter, index_select and their like; one-hot vectors."""
+"""Reading and writing along one dimension: gather, scatter, index_select and their like; one-hot vectors, embeddings."""
 
 import numpy as np
 
@@ -195,9 +195,32 @@ def one_hots():
     ]  # fmt: skip
 
 
+def embeddings():
+    def lookup(shape, layout):
+        return [Input(shape, 0, 9, "int64", layout=layout), Input((9, 5))]
+
+    def rows(index, weight, padding_idx=None):
+        return weight[index]
+
+    def some(rows, columns):
+        return lambda shape, layout: [Input(shape, 0, rows, "int64", layout=layout), Input((rows, columns))]
+
+    f, more = ops.embedding, {"torch": "embedding"}
+    return [
+        *sweep("embedding", f, rows, [(), (1,), (7,), (0, 3), (3, 33), (2, 3, 5)], inputs=lookup, **more),
+        *[Case(f"embedding-weight-{k}", f, rows, [Input((3, 7), 0, 4, "int64"), Input((4, 19), layout=k)], **more)
+          for k in LAYOUTS],
+        Case("embedding-large", f, rows, some(11, 70)((40, 31), "contiguous"), large=True, **more),
+        Case("embedding-no-columns", f, rows, some(3, 0)((4,), "contiguous"), **more),
+        # The gradient of the padding is 0 by decree, which finite differences do not know.
+        *[Case(f"embedding-padding-{at}", f, rows, lookup((3, 33), "contiguous"), {"padding_idx": at}, smooth=False, **more)
+          for at in (0, 4, -1, -9)],
+    ]  # fmt: skip
+
+
 DISTINCT = Input(values=[[2, 0, 1], [1, 3, 0]], dtype="int64")
 CASES = [
-    *along_dim(), *along_rows(), *taken(), *one_hots(),
+    *along_dim(), *along_rows(), *taken(), *one_hots(), *embeddings(),
     Case("gather-negative", lambda x, i: ops.gather(x, 0, i), lambda x, i: x[i],
          [Input((5,)), Input(values=[-1, 0, -5], dtype="int64")], no_peer="PyTorch's gather has no negative positions"),
     Case("gather-scalar", lambda x, i: ops.gather(x, 0, i), lambda x, i: x, [Input(()), Input(values=0, dtype="int64")],
@@ -217,6 +240,18 @@ CASES = [
 
 x = cr.zeros(3, 4)
 BAD = [
+    Bad("embedding-range", lambda: ops.embedding(cr.tensor([[0, 2], [3, 9]]), x), IndexError,
+        r"embedding: value 3 at position 2 is out of range \[0, 3\)"),
+    Bad("embedding-negative", lambda: ops.embedding(cr.tensor([0, -1]), x), IndexError,
+        r"embedding: value -1 at position 1 is out of range \[0, 3\)"),
+    Bad("embedding-float", lambda: ops.embedding(x, x), TypeError, "embedding: indices must be int64, got float32"),
+    Bad("embedding-weight", lambda: ops.embedding(cr.tensor([0]), cr.ones(3)), ValueError,
+        r"embedding: weight must have two dimensions, got shape \[3\]"),
+    *[Bad(f"embedding-padding-{at}", lambda at=at: ops.embedding(cr.tensor([0]), x, padding_idx=at), ValueError,
+          rf"embedding: padding_idx must be in \[-3, 3\), got {at}") for at in (3, -4)],
+    *[Bad(f"embedding-{name}", lambda kw=kw: ops.embedding(cr.tensor([0]), x, **kw), NotImplementedError,
+          f"embedding: {name} is not supported, got {value}")
+      for name, value in [("max_norm", 1.0), ("scale_grad_by_freq", True), ("sparse", True)] for kw in [{name: value}]],
     Bad("one_hot-float", lambda: ops.one_hot(x), TypeError, "one_hot: classes must be int64, got float32"),
     Bad("one_hot-range", lambda: ops.one_hot(cr.tensor([0, 3]), 3), IndexError, r"one_hot: class 3 is out of range \[0, 3\)"),
     Bad("one_hot-negative", lambda: ops.one_hot(cr.tensor([0, -1]), 3), IndexError, "must not be negative, got -1"),

@@ -5,10 +5,10 @@
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
 
-Status check_indices(int input, const int64_t* index, int64_t n, int64_t size) {
+Status check_indices(int input, const int64_t* index, int64_t n, int64_t low, int64_t size) {
   for (int64_t i = 0; i < n; ++i) {
-    if (index[i] < -size || index[i] >= size) [[unlikely]] {
-      return {Status::index_out_of_range, input, i, index[i], -size, size};
+    if (index[i] < low || index[i] >= size) [[unlikely]] {
+      return {Status::index_out_of_range, input, i, index[i], low, size};
     }
   }
   return {};
@@ -44,7 +44,8 @@ struct Indices {
   }
   Status check(const IndexPlan& plan, int first) const {
     for (int j = 0; j < plan.indexed; ++j) {
-      const Status status = check_indices(first + j, data[j], plan.positions, plan.sizes[j]);
+      const int64_t size = plan.sizes[j], low = plan.from_end ? -size : 0;
+      const Status status = check_indices(first + j, data[j], plan.positions, low, size);
       if (status.code != Status::ok) return status;
     }
     return {};
@@ -195,7 +196,8 @@ Status gather(Stream&, const PlanData& data, Ptrs in, Ptrs out, void*) {
   const T* x = in.at<const T>(0);
   const int64_t* index = in.at<const int64_t>(1);
   T* result = out.at<T>(0);
-  if (const Status s = check_indices(1, index, plan.total, plan.size); s.code != Status::ok) return s;
+  const Status status = check_indices(1, index, plan.total, -plan.size, plan.size);
+  if (status.code != Status::ok) return status;
   if (plan.total == 0) return {};
   const int64_t rows = plan.total / plan.sizes[plan.rank - 1], stride = plan.strides[plan.dim];
   parallel(plan.tasks, [&](int64_t task) {
@@ -215,7 +217,8 @@ Status scatter(Stream&, const PlanData& data, Ptrs in, Ptrs, void*) {
   T* x = in.at<T>(0);
   const int64_t* index = in.at<const int64_t>(1);
   const T* values = in.at<const T>(2);
-  if (const Status s = check_indices(1, index, plan.total, plan.size); s.code != Status::ok) return s;
+  const Status status = check_indices(1, index, plan.total, -plan.size, plan.size);
+  if (status.code != Status::ok) return status;
   if (plan.total == 0) return {};
   const int64_t rows = plan.total / plan.sizes[plan.rank - 1], stride = plan.strides[plan.dim];
   parallel(plan.tasks, [&](int64_t task) {

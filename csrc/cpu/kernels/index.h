@@ -1,6 +1,6 @@
 #pragma once
 // Reading and writing at positions that a tensor of int64 names. Every index is tested before anything is
-// written; negative ones count from the end.
+// written; negative ones count from the end, except in an embedding.
 
 #include "core/dtype.h"
 #include "core/plan.h"
@@ -23,6 +23,7 @@ struct IndexPlan {
   int64_t rows;  // product of the indexed sizes
   int64_t tasks;
   bool split_rows;  // writing: a task owns a range of x's rows, otherwise a range of outer
+  bool from_end;    // whether an index may be negative
 };
 
 // gather, scatter: one index for each element of `index`, along one dimension; rank is at least 1.

@@ -27,6 +27,7 @@ from chainrule.nn.activation import (
 from chainrule.nn.container import ModuleDict, ModuleList, Sequential
 from chainrule.nn.conv import Conv2d, ConvTranspose2d
 from chainrule.nn.dropout import Dropout, Dropout2d
+from chainrule.nn.embedding import Embedding
 from chainrule.nn.flatten import Flatten, Unflatten
 from chainrule.nn.linear import Identity, Linear
 from chainrule.nn.loss import (
@@ -62,6 +63,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Dropout2d",
+    "Embedding",
     "Flatten",
     "FocalLoss",
     "Hardsigmoid",

@@ -94,7 +94,7 @@ from chainrule.ops.elementwise import (
     sub,
     tanh,
 )
-from chainrule.ops.gather import one_hot
+from chainrule.ops.gather import embedding, one_hot
 from chainrule.ops.index import (
     getitem,
     index_put_,
@@ -272,6 +272,7 @@ __all__ = [
     "dropout2d",
     "einsum",
     "elu",
+    "embedding",
     "eq",
     "erf",
     "exp",

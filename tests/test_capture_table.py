@@ -77,6 +77,13 @@ LAYERS = {  # what is made, and the shape that goes in
     "Tanh": (lambda: nn.Tanh(), (3, 11)),
     "Unflatten": (lambda: nn.Unflatten(1, (2, 3)), (2, 6)),
 }
+WRAPPED = {  # layers after something has been done to them
+    "weight_norm": (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(7, 5)), (4, 7)),
+    "weight_norm-whole": (
+        lambda: nn.utils.parametrizations.weight_norm(nn.Conv2d(2, 3, 2), dim=None),
+        (2, 2, 4, 4),
+    ),
+}
 NO_LAYERS = {"Module": "the base class", "Parameter": "a tensor"}
 
 
@@ -169,10 +176,10 @@ def adam(parameters):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", [*LAYERS, *WRAPPED])
 def test_layers(name, count, threads):
     threads(count)
-    make, shape = LAYERS[name]
+    make, shape = {**LAYERS, **WRAPPED}[name]
     with cr.no_grad():
         out = make()(cr.ones(shape)).shape
     assert_bits(

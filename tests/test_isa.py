@@ -20,9 +20,9 @@ KINDS = {
     "test_ops.py::test_gradient_agrees_with_finite_differences": len(DIFFERENTIABLE),
     "test_ops.py::test_any_number_of_threads_gives_the_same_bits": len(runs(LARGE)),
     "test_random.py": 15,
-    "test_accuracy.py": 30,
+    "test_accuracy.py": 38,
     "test_conv.py": 28,
-    "test_capture_table.py": 72,
+    "test_capture_table.py": 106,
     "test_subnormals.py": 70,
 }
 

@@ -267,6 +267,45 @@ def test_a_whole_network_agrees(dtype, training):
             agree(mine.grad, peer.grad, name)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("padding", [None, 0, -1])
+def test_embedding_agrees(padding, dtype):
+    ours, theirs = module_pair("Embedding", (9, 4), {"padding_idx": padding}, dtype)
+    for shape in [(), (7,), (3, 0), (5, 6)]:
+        ours.zero_grad(), theirs.zero_grad()
+        index, peer_index = pair(np.random.default_rng(3).integers(0, 9, shape))
+        y, peer_y = ours(index), theirs(peer_index)
+        agree(y, peer_y, str(shape))
+        agree_backward(y, peer_y, parameter_pairs(ours, theirs), str(shape))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dim", [0, 1, -1, -2, None])
+@pytest.mark.parametrize(
+    ("name", "args", "shape"),
+    [
+        ("Linear", (5, 3), (4, 5)),
+        ("Conv2d", (2, 3, 2), (2, 2, 5, 4)),
+        ("ConvTranspose2d", (2, 3, 2), (1, 2, 3, 4)),
+    ],
+)
+def test_weight_norm_agrees(name, args, shape, dim, dtype):
+    ours, theirs = module_pair(name, args, {}, dtype)
+    for module, nn in ((ours, cr.nn), (theirs, torch.nn)):
+        nn.utils.parametrizations.weight_norm(module, dim=dim)
+    assert repr(ours) == repr(theirs)
+    same_state(ours, theirs)
+    copy_state(ours, theirs)
+    x, peer_x = pair(uniform(shape, dtype), requires_grad=True)
+    y, peer_y = ours(x), theirs(peer_x)
+    agree(y, peer_y, "output")
+    agree_backward(y, peer_y, [("x", x, peer_x), *parameter_pairs(ours, theirs)], "weight_norm")
+    for module, nn in ((ours, cr.nn), (theirs, torch.nn)):
+        nn.utils.parametrize.remove_parametrizations(module, "weight")
+    same_state(ours, theirs)
+    agree(ours.weight, theirs.weight, "weight")
+
+
 def test_softmax_without_a_dimension_guesses_as_pytorch_and_warns():
     for shape in [(4,), (2, 3), (2, 3, 4), (2, 3, 4, 5)]:
         for name in ("Softmax", "LogSoftmax"):

@@ -134,7 +134,8 @@ INSTEAD: dict[str, dict[str, str]] = {
         "parameters_to_vector": "cat([p.flatten() for p in parameters])",
         "vector_to_parameters": "p.copy_(...) under no_grad(), one slice of the vector per parameter",
         "clip_grad_norm": "clip_grad_norm_",
-        "parametrizations rnn": "nothing yet",
+        "rnn": "nothing yet",
+        "weight_norm remove_weight_norm": "parametrizations.weight_norm, parametrize.remove_parametrizations",
     },
     "chainrule.nn.init": {
         "orthogonal_ dirac_ sparse_": "weight.copy_(tensor(array)) under no_grad(), the array made with NumPy",

@@ -26,16 +26,18 @@ class Registry:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Parameter):
-            self._registry("_parameters")
-            self._forget(name, keep="_parameters")
-            self._parameters[name] = value
+            self._adopt("_parameters", name, value)
         elif isinstance(value, Registry):
-            self._registry("_modules")
-            self._forget(name, keep="_modules")
-            self._modules[name] = value
+            self._adopt("_modules", name, value)
         else:
             self._check_rebinding(name, value)
-        object.__setattr__(self, name, value)
+            object.__setattr__(self, name, value)
+
+    def _adopt(self, which: str, name: str, value: Any) -> None:
+        registry = self._registry(which)
+        object.__setattr__(self, name, value)  # first: an attribute that is computed refuses it
+        self._forget(name, keep=which)
+        registry[name] = value
 
     def __delattr__(self, name: str) -> None:
         self._forget(name)

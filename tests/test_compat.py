@@ -141,7 +141,7 @@ PLACES = {
         ("Tensor", "lerp_", "add_"),
         ("Tensor", "addcmul_", "add_"),
         ("Tensor", "storage_offset", "data_ptr()"),
-        ("chainrule.optim", "RMSprop", "Adam"),
+        ("chainrule.optim", "Adamax", "Adam"),
         ("chainrule.optim", "lr_scheduler", "param_groups"),
         ("chainrule.data", "WeightedRandomSampler", "SubsetRandomSampler"),
     ],

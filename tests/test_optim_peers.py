@@ -35,8 +35,29 @@ ADAM = grid(
     maximize=[False, True],
     betas=[(0.9, 0.999), (0.5, 0.7), (0.0, 0.0)],
 )
+DECAYS = {"weight_decay": [0.0, 0.1], "maximize": [False, True]}
+DECOUPLED = grid(betas=[(0.9, 0.999), (0.5, 0.7), (0.0, 0.0)], decoupled_weight_decay=[False, True], **DECAYS)
+OTHERS = {
+    "RMSprop": grid(
+        momentum=[0.0, 0.9], centered=[False, True], alpha=[0.99, 0.6], eps=[1e-8, 1e-2], **DECAYS
+    ),
+    "Adagrad": grid(lr_decay=[0.0, 0.2], initial_accumulator_value=[0.0, 0.5], eps=[1e-10, 1e-2], **DECAYS),
+    "Adadelta": grid(lr=[1.0, 0.1], rho=[0.9, 0.3], eps=[1e-6, 1e-2], **DECAYS),
+    "NAdam": [{**k, "momentum_decay": d} for k in DECOUPLED for d in (4e-3, 0.3)],
+    "RAdam": [*DECOUPLED, {"betas": (0.9, 0.9)}, {"eps": 0.1, "betas": (0.9, 0.9)}],
+}
+NAMES = ["SGD", "Adam", "AdamW", *OTHERS]
 GRID = [("SGD", k) for k in SGD] + [(name, k) for name in ("Adam", "AdamW") for k in ADAM]
+GRID += [(name, k) for name, rows in OTHERS.items() for k in rows]
 GRID += [("Adam", {"eps": 1e-3}), ("AdamW", {"eps": 0.1, "lr": 0.3})]
+
+
+@pytest.fixture(autouse=True)
+def numbers_in_float64():
+    """Of NAdam's state, PyTorch keeps the product of momenta in the default dtype."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 class Run:
@@ -66,7 +87,7 @@ class Run:
         for i, (mine, peer) in enumerate(zip(self.ours, self.theirs, strict=True)):
             agree(mine, peer, f"parameter {i}", bound)
         for (i, mine), (j, peer) in zip(
-            *(o.state_dict()["state"].items() for o in self.optimizers), strict=True
+            *(sorted(o.state_dict()["state"].items()) for o in self.optimizers), strict=True
         ):
             assert i == j
             assert set(mine) == set(peer)
@@ -88,9 +109,14 @@ def test_25_steps_agree(name, kwargs, dtype, bound):
     run.compare(bound)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", NAMES)
 def test_parameters_without_gradient_and_late_ones_agree(name):
-    more = {"momentum": 0.9, "dampening": 0.2} if name == "SGD" else {"amsgrad": True}
+    more = {
+        "SGD": {"momentum": 0.9, "dampening": 0.2},
+        "Adam": {"amsgrad": True},
+        "AdamW": {"amsgrad": True},
+        "RMSprop": {"momentum": 0.5, "centered": True},
+    }.get(name, {})
     run = Run("float64", lambda optim, ps: getattr(optim, name)(ps, lr=0.05, weight_decay=0.01, **more))
     for t in range(STEPS):
         # A parameter that rests keeps its own count of steps; one that starts late starts at one.
@@ -98,7 +124,7 @@ def test_parameters_without_gradient_and_late_ones_agree(name):
     run.compare(1e-12)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", NAMES)
 def test_groups_and_settings_that_change_agree(name):
     def make(optim, ps):
         groups = [{"params": ps[:2]}, {"params": ps[2], "lr": 0.2, "weight_decay": 0.1}]
@@ -116,8 +142,9 @@ def test_groups_and_settings_that_change_agree(name):
                 optimizer.param_groups[1]["momentum"] = 0.8
         run.step(t)
     run.compare(1e-12)
+    own = {"params", *run.optimizers[0]._own}
     for mine, peer in zip(*(o.param_groups for o in run.optimizers), strict=True):
-        assert {k: v for k, v in mine.items() if k != "params"} == {k: peer[k] for k in mine if k != "params"}
+        assert {k: mine[k] for k in mine if k not in own} == {k: peer[k] for k in mine if k not in own}
 
 
 def test_float32_and_float64_parameters_in_one_group_agree():
@@ -134,13 +161,15 @@ def test_float32_and_float64_parameters_in_one_group_agree():
     agree(ours[1], theirs[1], "float64", 1e-12)
 
 
-def test_a_state_of_pytorch_continues_here():
-    run = Run("float64", lambda optim, ps: optim.Adam(ps, lr=0.05, amsgrad=True))
+@pytest.mark.parametrize("name", NAMES)
+def test_a_state_of_pytorch_continues_here(name):
+    more = {"SGD": {"momentum": 0.9, "dampening": 0.2}, "Adam": {"amsgrad": True}}.get(name, {})
+    run = Run("float64", lambda optim, ps: getattr(optim, name)(ps, lr=0.05, **more))
     for t in range(5):
         run.step(t)
     theirs = run.optimizers[1].state_dict()
     state = {i: {k: cr.tensor(v.numpy()) for k, v in s.items()} for i, s in theirs["state"].items()}
-    fresh = cr.optim.Adam(run.ours)
+    fresh = getattr(cr.optim, name)(run.ours)
     fresh.load_state_dict({"state": state, "param_groups": theirs["param_groups"]})
     run.optimizers = fresh, run.optimizers[1]
     for t in range(5, STEPS):

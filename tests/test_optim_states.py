@@ -15,6 +15,15 @@ KINDS = [
     (optim.Adam, {}),
     (optim.Adam, {"amsgrad": True, "weight_decay": 0.1}),
     (optim.AdamW, {"maximize": True}),
+    (optim.SGD, {"lr": 0.1, "momentum": 0.9, "average": True}),
+    (optim.Adam, {"eps": 1e-3, "eps_inside_sqrt": True}),
+    (optim.NAdam, {"weight_decay": 0.1}),
+    (optim.RAdam, {"betas": (0.8, 0.9)}),
+    (optim.RMSprop, {}),
+    (optim.RMSprop, {"momentum": 0.9, "centered": True}),
+    (optim.Adagrad, {"initial_accumulator_value": 0.1, "lr_decay": 0.1}),
+    (optim.Adadelta, {"lr": 0.5}),
+    (optim.Lion, {"weight_decay": 0.1}),
 ]
 
 

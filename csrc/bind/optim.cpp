@@ -10,11 +10,10 @@ void init_optim(py::module_& m) {
   using namespace pybind11::literals;
   using ops::OptimPack;
   py::class_<OptimPack, Ref<OptimPack>> cls(m, "OptimPack", "Parameters and their state, for fused steps.");
-  py::enum_<OptimPack::Rule>(cls, "Rule")
-      .value("sgd", OptimPack::Rule::sgd)
-      .value("sgd_momentum", OptimPack::Rule::sgd_momentum)
-      .value("adam", OptimPack::Rule::adam)
-      .value("adam_amsgrad", OptimPack::Rule::adam_amsgrad);
+  py::enum_<OptimPack::Rule> rules(cls, "Rule");
+  for (int i = 0; i < cpu::kOptimRules; ++i) {
+    rules.value(cpu::kOptimShapes[i].name, static_cast<OptimPack::Rule>(i));
+  }
   cls.def(py::init([](OptimPack::Rule rule, std::vector<TensorRef> params, std::vector<TensorRef> state,
                       bool maximize, bool nesterov, bool decoupled) {
             return Ref<OptimPack>(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
 #include "cpu/kernels/optim.h"
@@ -12,8 +13,8 @@ namespace chainrule::ops {
 namespace {
 
 using cpu::OptimPlan;
-using cpu::OptimTable;
-using Rule = OptimPack::Rule;
+using cpu::OptimShape;
+using Rule = cpu::OptimRule;
 
 struct Layout : cpu::OptimLayout {
   std::vector<int64_t> offsets{0};
@@ -25,38 +26,29 @@ struct OptimParams {
   int64_t count, shard;
 };
 
-// How many tensors there are per parameter (gradient included), and how many on top.
-struct Groups {
-  const char* name;
-  int per_param, extra;
-  RunFn (OptimTable::*kernels)[2];
-  bool counts_steps;
-};
-
-constexpr Groups kGroups[] = {{"sgd", 2, 0, &OptimTable::sgd, false},
-                              {"sgd_momentum", 3, 1, &OptimTable::sgd_momentum, false},
-                              {"adam", 5, 0, &OptimTable::adam, true},
-                              {"adam_amsgrad", 6, 0, &OptimTable::adam_amsgrad, true}};
-
-constexpr const Groups& groups_of(Rule rule) { return kGroups[static_cast<int>(rule)]; }
+constexpr const OptimShape& shape_of(Rule rule) { return cpu::kOptimShapes[static_cast<int>(rule)]; }
 
 template <Rule kRule>
 void infer(Metas in, const Params& params, std::span<Meta>) {
   const OptimParams& p = params.as<OptimParams>();
-  constexpr const Groups& g = groups_of(kRule);
+  constexpr const OptimShape& shape = shape_of(kRule);
   const int count = static_cast<int>(p.count);
-  const int param = cpu::kOptimFixed + g.extra + (g.counts_steps ? count : 0);
+  const Meta& hyper = in[cpu::kOptimHyper];
+  check<ValueError>(hyper.dtype == DType::float64 && hyper.numel() >= shape.settings, shape.name, ": needs ",
+                    shape.settings, " settings in float64, got ", name_of(hyper.dtype), " of shape ",
+                    to_string(hyper.shape));
+  const int param = cpu::kOptimFixed + shape.numbers * count;
   for (int i = 0; i < count; ++i) {
     const Meta& x = in[param + i];
     const Meta& grad = in[in.size() - count + i];
-    check<ValueError>(grad.shape == x.shape, g.name, ": the gradient of parameter ", i, " has shape ",
+    check<ValueError>(grad.shape == x.shape, shape.name, ": the gradient of parameter ", i, " has shape ",
                       to_string(grad.shape), ", the parameter ", to_string(x.shape));
-    check<TypeError>(grad.dtype == x.dtype, g.name, ": the gradient of parameter ", i, " is ",
+    check<TypeError>(grad.dtype == x.dtype, shape.name, ": the gradient of parameter ", i, " is ",
                      name_of(grad.dtype), ", the parameter ", name_of(x.dtype));
   }
   for (const int scalar : {cpu::kOptimGradScale, cpu::kOptimFoundInf}) {
     if (!in.has(scalar)) continue;
-    check<TypeError>(in[scalar].dtype == DType::float32 && in[scalar].numel() == 1, g.name,
+    check<TypeError>(in[scalar].dtype == DType::float32 && in[scalar].numel() == 1, shape.name,
                      ": grad_scale and found_inf must be float32 with one element, got ",
                      name_of(in[scalar].dtype), " of shape ", to_string(in[scalar].shape));
   }
@@ -65,14 +57,13 @@ void infer(Metas in, const Params& params, std::span<Meta>) {
 template <Rule kRule>
 void plan_cpu(Metas in, Metas, const Params& params, Plan& plan) {
   const OptimParams& p = params.as<OptimParams>();
-  constexpr const Groups& g = groups_of(kRule);
-  const DType dtype = in[in.size() - 1].dtype;
+  const bool wide = in[in.size() - 1].dtype == DType::float64;
   const OptimOptions& o = *p.options;
-  plan.emplace<OptimPlan>() = {(cpu::optim_kernels().*g.kernels)[dtype == DType::float64], p.shard,
-                               o.maximize, o.nesterov, o.decoupled};
+  plan.emplace<OptimPlan>() = {cpu::optim_kernels().step[static_cast<int>(kRule)][wide], p.shard, o.maximize,
+                               o.nesterov, o.decoupled};
   plan.share(*p.layout);
-  plan.flush_denormals = dtype == DType::float32;
-  if (g.counts_steps) plan.workspace = static_cast<size_t>(p.count) * 2 * sizeof(double);
+  plan.flush_denormals = !wide;
+  if (shape_of(kRule).numbers > 0) plan.workspace = static_cast<size_t>(p.count) * cpu::kOptimScaleBytes;
 }
 
 Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
@@ -82,60 +73,57 @@ Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* wo
 // Everything but what comes first and the gradients, which come last.
 template <Rule kRule>
 bool mutates(int input, int inputs) {
-  constexpr const Groups& g = groups_of(kRule);
-  const int count = (inputs - cpu::kOptimFixed - g.extra) / g.per_param;
+  constexpr const OptimShape& shape = shape_of(kRule);
+  const int count = (inputs - cpu::kOptimFixed) / (shape.numbers + shape.arrays + 2);
   return input >= cpu::kOptimFixed && input < inputs - count;
 }
 
 template <Rule kRule>
-const OpDef def{.name = groups_of(kRule).name,
+const OpDef def{.name = shape_of(kRule).name,
                 .infer = infer<kRule>,
                 .plan = {plan_cpu<kRule>},
                 .run = {run_cpu},
                 .mutates = mutates<kRule>};
 
-const OpDef& def_of(Rule rule) {
-  switch (rule) {
-    case Rule::sgd:
-      return def<Rule::sgd>;
-    case Rule::sgd_momentum:
-      return def<Rule::sgd_momentum>;
-    case Rule::adam:
-      return def<Rule::adam>;
-    default:
-      return def<Rule::adam_amsgrad>;
-  }
+template <int... kRules>
+const OpDef& def_of(Rule rule, std::integer_sequence<int, kRules...>) {
+  static constexpr const OpDef* defs[] = {&def<static_cast<Rule>(kRules)>...};
+  return *defs[static_cast<int>(rule)];
 }
 
 }  // namespace
 
 OptimPack::OptimPack(Rule rule, std::vector<TensorRef> params, std::vector<TensorRef> state,
                      OptimOptions options)
-    : op_(&def_of(rule)), params_(std::move(params)), state_(std::move(state)), options_(options) {
-  const Groups& g = groups_of(rule);
+    : op_(&def_of(rule, std::make_integer_sequence<int, cpu::kOptimRules>())),
+      params_(std::move(params)),
+      state_(std::move(state)),
+      numbers_(params_.size() * static_cast<size_t>(shape_of(rule).numbers)),
+      options_(options) {
+  const OptimShape& shape = shape_of(rule);
   const size_t count = params_.size();
-  check<ValueError>(count > 0, g.name, ": no parameters");
-  const size_t expected = g.extra + count * static_cast<size_t>(g.per_param - 2);
-  check<ValueError>(state_.size() == expected, g.name, ": ", count, " parameters need ", expected,
+  check<ValueError>(count > 0, shape.name, ": no parameters");
+  const size_t expected = numbers_ + count * static_cast<size_t>(shape.arrays);
+  check<ValueError>(state_.size() == expected, shape.name, ": ", count, " parameters need ", expected,
                     " state tensors, got ", state_.size());
   const DType dtype = params_[0]->dtype();
-  check<TypeError>(is_floating(dtype), g.name, ": parameters must be floating, got ", name_of(dtype));
+  check<TypeError>(is_floating(dtype), shape.name, ": parameters must be floating, got ", name_of(dtype));
   auto layout = std::make_shared<Layout>();
   for (const TensorRef& p : params_) {
-    check<TypeError>(p->dtype() == dtype, g.name, ": one pack holds one dtype, got ", name_of(dtype), " and ",
-                     name_of(p->dtype()));
+    check<TypeError>(p->dtype() == dtype, shape.name, ": one pack holds one dtype, got ", name_of(dtype),
+                     " and ", name_of(p->dtype()));
     layout->offsets.push_back(layout->offsets.back() + p->numel());
     all_dense_ &= p->is_contiguous();
   }
   for (size_t i = 0; i < state_.size(); ++i) {
-    const bool step = i < g.extra + (g.counts_steps ? count : 0);
-    const TensorRef& p = params_[(i - g.extra) % count];
+    const bool number = i < numbers_;
+    const TensorRef& p = params_[i % count];
     const TensorRef& s = state_[i];
-    check<ValueError>(
-        s->is_contiguous() && s->dtype() == (step ? DType::float64 : dtype) &&
-            (step ? s->numel() == (g.extra ? static_cast<int64_t>(count) : 1) : s->shape() == p->shape()),
-        g.name, ": state tensor ", i, " does not fit its parameter (state: ", name_of(s->dtype()), " ",
-        to_string(s->shape()), ", parameter: ", name_of(dtype), " ", to_string(p->shape()), ")");
+    check<ValueError>(s->is_contiguous() && s->dtype() == (number ? DType::float64 : dtype) &&
+                          (number ? s->numel() == 1 : s->shape() == p->shape()),
+                      shape.name, ": state tensor ", i,
+                      " does not fit its parameter (state: ", name_of(s->dtype()), " ", to_string(s->shape()),
+                      ", parameter: ", name_of(dtype), " ", to_string(p->shape()), ")");
   }
   check_apart();
   layout->count = static_cast<int64_t>(count);
@@ -182,12 +170,10 @@ void OptimPack::step(const TensorRef& hyper, const PooledVector<TensorRef>& grad
   PooledVector<Tensor*> in;
   in.reserve(cpu::kOptimFixed + state_.size() + 2 * count);
   in.insert(in.end(), {hyper.get(), grad_scale.get(), found_inf.get()});
-  // The first state group (step counts) precedes the parameters.
-  const size_t leading = op_ == &def<Rule::sgd_momentum> ? 1 : state_.empty() ? 0 : count;
-  for (size_t i = 0; i < leading; ++i) in.push_back(state_[i].get());
+  for (size_t i = 0; i < numbers_; ++i) in.push_back(state_[i].get());
   const size_t first_param = in.size();
   for (const TensorRef& p : params_) in.push_back(dense(p));
-  for (size_t i = leading; i < state_.size(); ++i) in.push_back(state_[i].get());
+  for (size_t i = numbers_; i < state_.size(); ++i) in.push_back(state_[i].get());
   for (const TensorRef& g : grads) in.push_back(dense(g));
   const OptimParams params{&layout_, &options_, static_cast<int64_t>(count), shard_};
   execute(*op_, in, params, {});

@@ -5,20 +5,21 @@
 #include <vector>
 
 #include "core/op.h"
+#include "cpu/kernels/optim.h"
 
 namespace chainrule::ops {
 
 struct OptimOptions {
   bool maximize = false;
-  bool nesterov = false;   // SGD
-  bool decoupled = false;  // Adam: weight decay apart from the gradient (AdamW)
+  bool nesterov = false;   // SGD with momentum
+  bool decoupled = false;  // weight decay apart from the gradient (AdamW)
 };
 
-// The state comes in groups of one tensor per parameter, in the order that cpu/kernels/optim.h states; the
-// pack makes none of its own.
+// The state comes in groups of one tensor per parameter, numbers first, in the order that
+// cpu/kernels/optim.h states; the pack makes none of its own.
 class OptimPack : public RefCounted<OptimPack> {
  public:
-  enum class Rule { sgd, sgd_momentum, adam, adam_amsgrad };
+  using Rule = cpu::OptimRule;
 
   // Every tensor keeps its memory: a step writes where these live now.
   OptimPack(Rule rule, std::vector<TensorRef> params, std::vector<TensorRef> state, OptimOptions options);
@@ -35,6 +36,7 @@ class OptimPack : public RefCounted<OptimPack> {
 
   const OpDef* op_;
   std::vector<TensorRef> params_, state_;
+  size_t numbers_;  // how many tensors of the state precede the parameters
   bool all_dense_ = true;
   OptimOptions options_;
   std::shared_ptr<const PlanBlock> layout_;

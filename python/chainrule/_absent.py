@@ -156,7 +156,7 @@ INSTEAD: dict[str, dict[str, str]] = {
     },
     "chainrule.optim": {
         "lr_scheduler": "optimizer.param_groups[0]['lr'] = ..., at any time",
-        "RMSprop Adagrad Adadelta Adamax NAdam RAdam LBFGS Rprop ASGD Muon": "SGD, Adam or AdamW",
+        "Adamax LBFGS Rprop ASGD Muon Adafactor SparseAdam": "Adam, RAdam, Lion or another of chainrule.optim",
         "swa_utils": "a copy.deepcopy(model.state_dict()) averaged in the loop",
     },
     "chainrule.data": {

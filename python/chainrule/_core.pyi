@@ -101,10 +101,37 @@ class OptimPack:
           adam
 
           adam_amsgrad
+
+          nadam
+
+          radam
+
+          rmsprop
+
+          rmsprop_momentum
+
+          rmsprop_centered
+
+          rmsprop_centered_momentum
+
+          adagrad
+
+          adadelta
+
+          lion
         """
         __members__: typing.ClassVar[dict[str, OptimPack.Rule]]
+        adadelta: typing.ClassVar[OptimPack.Rule]
+        adagrad: typing.ClassVar[OptimPack.Rule]
         adam: typing.ClassVar[OptimPack.Rule]
         adam_amsgrad: typing.ClassVar[OptimPack.Rule]
+        lion: typing.ClassVar[OptimPack.Rule]
+        nadam: typing.ClassVar[OptimPack.Rule]
+        radam: typing.ClassVar[OptimPack.Rule]
+        rmsprop: typing.ClassVar[OptimPack.Rule]
+        rmsprop_centered: typing.ClassVar[OptimPack.Rule]
+        rmsprop_centered_momentum: typing.ClassVar[OptimPack.Rule]
+        rmsprop_momentum: typing.ClassVar[OptimPack.Rule]
         sgd: typing.ClassVar[OptimPack.Rule]
         sgd_momentum: typing.ClassVar[OptimPack.Rule]
         @typing.overload

@@ -1,205 +1,346 @@
-// SGD with momentum and Nesterov's variant (Sutskever et al., 2013), Adam (Kingma and Ba, 2015), AdamW
-// (Loshchilov and Hutter, 2019), AMSGrad (Reddi et al., 2018), in PyTorch's formulation.
+// The rules of optimizers in PyTorch's formulation:
+//   SGD with momentum and Nesterov's variant (Sutskever et al., 2013)
+//   Adagrad (Duchi et al., 2011), Adadelta (Zeiler, 2012), RMSprop (Tieleman and Hinton, 2012; centred:
+//   Graves, 2013) Adam (Kingma and Ba, 2015), AMSGrad (Reddi et al., 2018), AdamW (Loshchilov and Hutter,
+//   2019), NAdam (Dozat, 2016), RAdam (Liu et al., 2020) Lion (Chen et al., 2023), which PyTorch lacks
+// Each takes an epsilon beneath a square root and one beside it; one of the two is 0.
 
-#include "cpu/kernels/optim.h"
-
-#include "core/parallel.h"
-#include "cpu/math.h"
-#include "cpu/simd.h"
+#include "cpu/kernels/optim_loop.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
-
-// The gradient as the step sees it: unscaled, negated where we climb, with weight decay's part.
-template <class T>
-struct Gradient {
-  T factor, weight_decay;
-  bool plain, decays;
-
-  Gradient(const OptimPlan& p, Ptrs in, double decay)
-      : weight_decay(static_cast<T>(decay)), decays(decay != 0) {
-    const float* scale = in.at<const float>(kOptimGradScale);
-    const T sign = p.maximize ? T(-1) : T(1);
-    factor = scale ? sign / static_cast<T>(*scale) : sign;
-    plain = factor == T(1);
-  }
-  template <class V>
-  [[gnu::always_inline]] V operator()(V g, V param) const {
-    if (!plain) g = g * factor;
-    if (decays) g = g + param * weight_decay;
-    return g;
-  }
-};
-
-// Calls step(item, begin, n) for every stretch of a parameter, shard by shard.
-template <class F>
-void for_each_stretch(const OptimPlan& p, const OptimLayout& layout, const F& step) {
-  const int64_t total = layout.starts[layout.count];
-  if (total == 0) return;
-  parallel((total + p.shard - 1) / p.shard, [&](int64_t task) {
-    const int64_t begin = task * p.shard;
-    const int64_t end = begin + p.shard < total ? begin + p.shard : total;
-    int64_t low = 0, high = layout.count;  // starts[low] <= begin < starts[high]
-    while (high - low > 1) {
-      const int64_t middle = (low + high) / 2;
-      (layout.starts[middle] <= begin ? low : high) = middle;
-    }
-    for (int64_t item = low; item < layout.count && layout.starts[item] < end; ++item) {
-      const int64_t first = layout.starts[item] > begin ? layout.starts[item] : begin;
-      const int64_t last = layout.starts[item + 1] < end ? layout.starts[item + 1] : end;
-      if (first < last) step(item, first - layout.starts[item], last - first);
-    }
-  });
-}
-
-// N arrays, the same update on each lane: v[0..N) are loaded, update(v) changes them, the first kWritten are
-// stored.
-template <int kWritten, class T, int N, class Update>
-[[gnu::always_inline]] inline void update_arrays(T* const (&arrays)[N], int64_t n, const Update& update) {
-  constexpr int lanes = simd::kLanes<T>;
-  simd::Vec<T> v[N];
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    for (int k = 0; k < N; ++k) v[k] = simd::load(arrays[k] + i);
-    update(v);
-    for (int k = 0; k < kWritten; ++k) simd::store(arrays[k] + i, v[k]);
-  }
-  if (i < n) {
-    for (int k = 0; k < N; ++k) v[k] = simd::load_n(arrays[k] + i, n - i);
-    update(v);
-    for (int k = 0; k < kWritten; ++k) simd::store_n(arrays[k] + i, v[k], n - i);
-  }
-}
-
-bool skipped(Ptrs in) {
-  const float* found_inf = in.at<const float>(kOptimFoundInf);
-  return found_inf != nullptr && *found_inf != 0;
-}
-
-template <class T>
-Status sgd(Stream&, const PlanData& plan, Ptrs in, Ptrs, void*) {
-  if (skipped(in)) return {};
-  const OptimPlan& p = plan.as<OptimPlan>();
-  const OptimLayout& layout = *static_cast<const OptimLayout*>(plan.block);
-  const double* hyper = in.at<const double>(kOptimHyper);
-  const T lr = static_cast<T>(hyper[0]);
-  const Gradient<T> gradient(p, in, hyper[1]);
-  const int params = kOptimFixed, grads = params + static_cast<int>(layout.count);
-  for_each_stretch(p, layout, [&](int64_t item, int64_t at, int64_t n) {
-    const int i = static_cast<int>(item);
-    T* const arrays[] = {in.at<T>(params + i) + at, in.at<T>(grads + i) + at};
-    update_arrays<1>(
-        arrays, n, [&](auto& v) __attribute__((always_inline)) { v[0] = v[0] - gradient(v[1], v[0]) * lr; });
-  });
-  return {};
-}
-
-// The first step sets the buffer to the gradient, without dampening.
-template <class T>
-Status sgd_momentum(Stream&, const PlanData& plan, Ptrs in, Ptrs, void*) {
-  if (skipped(in)) return {};
-  const OptimPlan& p = plan.as<OptimPlan>();
-  const OptimLayout& layout = *static_cast<const OptimLayout*>(plan.block);
-  const double* hyper = in.at<const double>(kOptimHyper);
-  double* const started = in.at<double>(kOptimFixed);
-  const T lr = static_cast<T>(hyper[0]);
-  const Gradient<T> gradient(p, in, hyper[1]);
-  const int count = static_cast<int>(layout.count);
-  const int params = kOptimFixed + 1, buffers = params + count, grads = buffers + count;
-  const bool nesterov = p.nesterov;
-  for_each_stretch(p, layout, [&](int64_t item, int64_t at, int64_t n) {
-    const int i = static_cast<int>(item);
-    const bool first = started[item] == 0;
-    const T momentum = static_cast<T>(hyper[2]), share = static_cast<T>(1 - hyper[3]);
-    T* const arrays[] = {in.at<T>(params + i) + at, in.at<T>(buffers + i) + at, in.at<T>(grads + i) + at};
-    update_arrays<2>(arrays, n, [&](auto& v) __attribute__((always_inline)) {
-      const auto g = gradient(v[2], v[0]);
-      v[1] = first ? g : v[1] * momentum + g * share;
-      v[0] = v[0] - (nesterov ? g + v[1] * momentum : v[1]) * lr;
-    });
-  });
-  for (int i = 0; i < count; ++i) started[i] = 1;
-  return {};
-}
-
-// What differs between parameters: they may have taken different numbers of steps.
-struct AdamScales {
-  double step_size;     // lr / (1 - beta1^t)
-  double inverse_root;  // 1 / sqrt(1 - beta2^t)
-};
 
 double power(double base, double exponent) {
   return math::pow(simd::splat<double>(base), simd::splat<double>(exponent))[0];
 }
 
-template <class T, bool kAmsgrad>
-Status adam(Stream&, const PlanData& plan, Ptrs in, Ptrs, void* workspace) {
-  if (skipped(in)) return {};
-  const OptimPlan& p = plan.as<OptimPlan>();
-  const OptimLayout& layout = *static_cast<const OptimLayout*>(plan.block);
-  const double* hyper = in.at<const double>(kOptimHyper);
-  const double lr = hyper[0], decay = hyper[1], beta1 = hyper[2], beta2 = hyper[3];
-  const int count = static_cast<int>(layout.count);
-  const int steps = kOptimFixed, params = steps + count, averages = params + count,
-            squares = averages + count;
-  const int greatest = squares + count, grads = greatest + (kAmsgrad ? count : 0);
+// A running average as torch.lerp moves it, from the nearer of its ends: beta = 0 gives the gradient itself.
+template <class T>
+struct Average {
+  T kept, share;
+  bool near;
 
-  AdamScales* const scales = static_cast<AdamScales*>(workspace);
-  double done = -1;
-  for (int i = 0; i < count; ++i) {
-    double& step = *in.at<double>(steps + i);
-    step += 1;
-    if (i > 0 && step == done) {
-      scales[i] = scales[i - 1];
-      continue;
-    }
-    done = step;
-    scales[i].step_size = lr / (1 - power(beta1, step));
-    scales[i].inverse_root = 1 / __builtin_sqrt(1 - power(beta2, step));
+  explicit Average(double beta)
+      : kept(static_cast<T>(beta)), share(static_cast<T>(1 - beta)), near(beta > 0.5) {}
+  template <class V>
+  [[gnu::always_inline]] V operator()(V average, V g) const {
+    const V change = g - average;
+    return near ? average + change * share : g - change * kept;
   }
+};
 
-  const Gradient<T> gradient(p, in, p.decoupled ? 0 : decay);
-  const T shrink = static_cast<T>(p.decoupled ? 1 - lr * decay : 1), eps = static_cast<T>(hyper[4]);
-  // The average moves from the nearer of its ends, so that beta1 = 0 gives the gradient itself.
-  const bool near = beta1 > 0.5;
-  const T first = static_cast<T>(beta1), second = static_cast<T>(beta2);
-  const T share1 = static_cast<T>(1 - beta1), share2 = static_cast<T>(1 - beta2);
-  for_each_stretch(p, layout, [&](int64_t item, int64_t at, int64_t n) {
-    const int i = static_cast<int>(item);
-    const T step_size = static_cast<T>(scales[item].step_size);
-    const T inverse_root = static_cast<T>(scales[item].inverse_root);
-    auto update = [&](auto& v, auto& g, auto& greatest_square) __attribute__((always_inline)) {
-      const auto param = v[0] * shrink;
-      const auto used = gradient(g, param);
-      const auto change = used - v[1];
-      v[1] = near ? v[1] + change * share1 : used - change * first;
-      v[2] = v[2] * second + used * used * share2;
-      auto square = v[2];
-      if constexpr (kAmsgrad) square = greatest_square = simd::max(greatest_square, v[2]);
-      v[0] = param - v[1] / (simd::sqrt(square) * inverse_root + eps) * step_size;
-    };
-    T* const a[] = {in.at<T>(params + i) + at, in.at<T>(averages + i) + at, in.at<T>(squares + i) + at,
-                    in.at<T>(grads + i) + at};
-    if constexpr (kAmsgrad) {
-      T* const arrays[] = {a[0], a[1], a[2], in.at<T>(greatest + i) + at, a[3]};
-      update_arrays<4>(arrays, n, [&](auto& v) __attribute__((always_inline)) { update(v, v[4], v[3]); });
-    } else {
-      update_arrays<3>(a, n, [&](auto& v) __attribute__((always_inline)) { update(v, v[3], v[3]); });
+template <class T>
+struct SquareAverage {
+  T kept, share;
+
+  explicit SquareAverage(double beta) : kept(static_cast<T>(beta)), share(static_cast<T>(1 - beta)) {}
+  template <class V>
+  [[gnu::always_inline]] V operator()(V average, V g) const {
+    return average * kept + g * g * share;
+  }
+};
+
+// What decoupled weight decay multiplies a parameter by; 1 where the gradient has the decay.
+template <class T>
+T shrink_of(const OptimPlan& p, const double* hyper) {
+  return static_cast<T>(p.decoupled ? 1 - hyper[0] * hyper[1] : 1);
+}
+
+// For rules whose parameters all move alike.
+struct NoScales {};
+
+template <class T>
+struct Sgd {
+  using Scales = NoScales;
+  T lr;
+
+  Sgd(const OptimPlan&, const double* hyper) : lr(static_cast<T>(hyper[0])) {}
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, Scales) const {
+    v[0] = v[0] - g * lr;
+  }
+};
+
+// The first step sets the buffer to the gradient, without dampening.
+template <class T>
+struct SgdMomentum {
+  struct Scales {
+    bool first;
+  };
+  T lr, momentum, share;
+  bool nesterov;
+
+  SgdMomentum(const OptimPlan& p, const double* hyper)
+      : lr(static_cast<T>(hyper[0])),
+        momentum(static_cast<T>(hyper[2])),
+        share(static_cast<T>(1 - hyper[3])),
+        nesterov(p.nesterov) {}
+  Scales advance(double* started) const {
+    const Scales scales{started[0] == 0};
+    started[0] = 1;
+    return scales;
+  }
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, Scales s) const {
+    v[1] = s.first ? g : v[1] * momentum + g * share;
+    v[0] = v[0] - (nesterov ? g + v[1] * momentum : v[1]) * lr;
+  }
+};
+
+template <class T, bool kAmsgrad>
+struct AdamRule {
+  struct Scales {
+    T step_size;     // lr / (1 - beta1^t)
+    T inverse_root;  // 1 / sqrt(1 - beta2^t)
+    T beneath;       // epsilon, where the square average is not yet divided by 1 - beta2^t
+  };
+  double lr, beta1, beta2, beneath;
+  Average<T> average;
+  SquareAverage<T> square_average;
+  T shrink, beside;
+
+  AdamRule(const OptimPlan& p, const double* hyper)
+      : lr(hyper[0]),
+        beta1(hyper[2]),
+        beta2(hyper[3]),
+        beneath(hyper[4]),
+        average(beta1),
+        square_average(beta2),
+        shrink(shrink_of<T>(p, hyper)),
+        beside(static_cast<T>(hyper[5])) {}
+  Scales advance(double* t) const {
+    t[0] += 1;
+    const double correction2 = 1 - power(beta2, t[0]);
+    return {static_cast<T>(lr / (1 - power(beta1, t[0]))), static_cast<T>(1 / __builtin_sqrt(correction2)),
+            static_cast<T>(beneath * correction2)};
+  }
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, const Scales& s) const {
+    v[1] = average(v[1], g);
+    v[2] = square_average(v[2], g);
+    V square = v[2];
+    if constexpr (kAmsgrad) square = v[3] = simd::max(v[3], v[2]);
+    v[0] = v[0] * shrink - v[1] / (simd::sqrt(square + s.beneath) * s.inverse_root + beside) * s.step_size;
+  }
+};
+
+// The step is a part along the average, of the momentum that the next step will have, and one along the
+// gradient.
+template <class T>
+struct Nadam {
+  struct Scales {
+    T average_size, gradient_size, inverse_root, beneath;
+  };
+  double lr, beta1, beta2, momentum_decay, beneath;
+  Average<T> average;
+  SquareAverage<T> square_average;
+  T shrink, beside;
+
+  Nadam(const OptimPlan& p, const double* hyper)
+      : lr(hyper[0]),
+        beta1(hyper[2]),
+        beta2(hyper[3]),
+        momentum_decay(hyper[6]),
+        beneath(hyper[4]),
+        average(beta1),
+        square_average(beta2),
+        shrink(shrink_of<T>(p, hyper)),
+        beside(static_cast<T>(hyper[5])) {}
+  double momentum(double t) const { return beta1 * (1 - 0.5 * power(0.96, t * momentum_decay)); }
+  Scales advance(double* numbers) const {
+    const double t = numbers[0] += 1;
+    const double now = momentum(t), next = momentum(t + 1);
+    const double product = numbers[1] *= now;
+    const double correction2 = 1 - power(beta2, t);
+    return {static_cast<T>(lr * next / (1 - product * next)), static_cast<T>(lr * (1 - now) / (1 - product)),
+            static_cast<T>(1 / __builtin_sqrt(correction2)), static_cast<T>(beneath * correction2)};
+  }
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, const Scales& s) const {
+    v[1] = average(v[1], g);
+    v[2] = square_average(v[2], g);
+    const V root = simd::sqrt(v[2] + s.beneath) * s.inverse_root + beside;
+    v[0] = v[0] * shrink - (g * s.gradient_size + v[1] * s.average_size) / root;
+  }
+};
+
+// While the square average is of too few gradients to be trusted, the step is along the average alone.
+template <class T>
+struct Radam {
+  struct Scales {
+    T step_size;
+    bool rectified;
+  };
+  double lr, beta1, beta2;
+  Average<T> average;
+  SquareAverage<T> square_average;
+  T shrink, beneath, beside;
+
+  Radam(const OptimPlan& p, const double* hyper)
+      : lr(hyper[0]),
+        beta1(hyper[2]),
+        beta2(hyper[3]),
+        average(beta1),
+        square_average(beta2),
+        shrink(shrink_of<T>(p, hyper)),
+        beneath(static_cast<T>(hyper[4])),
+        beside(static_cast<T>(hyper[5])) {}
+  Scales advance(double* numbers) const {
+    const double t = numbers[0] += 1;
+    const double left = power(beta2, t), correction2 = 1 - left, along = lr / (1 - power(beta1, t));
+    const double most = 2 / (1 - beta2) - 1;  // gradients that the square average holds in the end,
+    const double length = most - 2 * t * left / correction2;  // and by now
+    if (!(length > 5)) return {static_cast<T>(along), false};
+    const double rectification =
+        (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length) * correction2;
+    return {static_cast<T>(along * __builtin_sqrt(rectification)), true};
+  }
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, const Scales& s) const {
+    v[1] = average(v[1], g);
+    v[2] = square_average(v[2], g);
+    const V step = v[1] * s.step_size;
+    v[0] = v[0] * shrink - (s.rectified ? step / (simd::sqrt(v[2] + beneath) + beside) : step);
+  }
+};
+
+// State: the average of the square, then, as asked for, that of the gradient and the momentum.
+template <class T, bool kCentered, bool kMomentum>
+struct RmspropRule {
+  using Scales = NoScales;
+  Average<T> average;
+  SquareAverage<T> square_average;
+  T lr, beneath, beside, momentum;
+
+  RmspropRule(const OptimPlan&, const double* hyper)
+      : average(hyper[2]),
+        square_average(hyper[2]),
+        lr(static_cast<T>(hyper[0])),
+        beneath(static_cast<T>(hyper[3])),
+        beside(static_cast<T>(hyper[4])),
+        momentum(static_cast<T>(hyper[5])) {}
+  Scales advance(double* t) const {
+    t[0] += 1;
+    return {};
+  }
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, Scales) const {
+    V square = v[1] = square_average(v[1], g);
+    if constexpr (kCentered) {
+      v[2] = average(v[2], g);
+      square = simd::max(square - v[2] * v[2], V{});  // rounding may take a variance below 0
     }
-  });
-  return {};
+    V step = g / (simd::sqrt(square + beneath) + beside);
+    if constexpr (kMomentum) {
+      V& buffer = v[kCentered ? 3 : 2];
+      step = buffer = buffer * momentum + step;
+    }
+    v[0] = v[0] - step * lr;
+  }
+};
+
+template <class T>
+struct Adagrad {
+  struct Scales {
+    T lr;
+  };
+  double lr, lr_decay;
+  T beneath, beside;
+
+  Adagrad(const OptimPlan&, const double* hyper)
+      : lr(hyper[0]),
+        lr_decay(hyper[2]),
+        beneath(static_cast<T>(hyper[3])),
+        beside(static_cast<T>(hyper[4])) {}
+  Scales advance(double* t) const {
+    const Scales scales{static_cast<T>(lr / (1 + t[0] * lr_decay))};
+    t[0] += 1;
+    return scales;
+  }
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, Scales s) const {
+    v[1] = v[1] + g * g;
+    v[0] = v[0] - g / (simd::sqrt(v[1] + beneath) + beside) * s.lr;
+  }
+};
+
+template <class T>
+struct Adadelta {
+  using Scales = NoScales;
+  SquareAverage<T> square_average;
+  T lr, eps;
+
+  Adadelta(const OptimPlan&, const double* hyper)
+      : square_average(hyper[2]), lr(static_cast<T>(hyper[0])), eps(static_cast<T>(hyper[3])) {}
+  Scales advance(double* t) const {
+    t[0] += 1;
+    return {};
+  }
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, Scales) const {
+    v[1] = square_average(v[1], g);
+    const V step = simd::sqrt(v[2] + eps) / simd::sqrt(v[1] + eps) * g;
+    v[2] = square_average(v[2], step);
+    v[0] = v[0] - step * lr;
+  }
+};
+
+template <class T>
+struct Lion {
+  using Scales = NoScales;
+  Average<T> direction, average;
+  T lr, shrink;
+
+  Lion(const OptimPlan& p, const double* hyper)
+      : direction(hyper[2]),
+        average(hyper[3]),
+        lr(static_cast<T>(hyper[0])),
+        shrink(shrink_of<T>(p, hyper)) {}
+  template <class V>
+  [[gnu::always_inline]] void update(V* v, V g, Scales) const {
+    const V along = direction(v[1], g);
+    const V sign = simd::select(simd::abs(along) > V{}, simd::copysign(simd::splat<T>(1), along), along);
+    v[0] = v[0] * shrink - sign * lr;
+    v[1] = average(v[1], g);
+  }
+};
+
+template <class T>
+using Adam = AdamRule<T, false>;
+template <class T>
+using AdamAmsgrad = AdamRule<T, true>;
+template <class T>
+using Rmsprop = RmspropRule<T, false, false>;
+template <class T>
+using RmspropMomentum = RmspropRule<T, false, true>;
+template <class T>
+using RmspropCentered = RmspropRule<T, true, false>;
+template <class T>
+using RmspropCenteredMomentum = RmspropRule<T, true, true>;
+
+template <OptimRule kRule, template <class> class Rule>
+constexpr void add(OptimTable& table) {
+  RunFn(&kernels)[2] = table.step[static_cast<int>(kRule)];
+  kernels[0] = step<kRule, float, Rule<float>>;
+  kernels[1] = step<kRule, double, Rule<double>>;
 }
 
 constexpr OptimTable make_table() {
+  using enum OptimRule;
   OptimTable t{};
-  t.sgd[0] = sgd<float>;
-  t.sgd[1] = sgd<double>;
-  t.sgd_momentum[0] = sgd_momentum<float>;
-  t.sgd_momentum[1] = sgd_momentum<double>;
-  t.adam[0] = adam<float, false>;
-  t.adam[1] = adam<double, false>;
-  t.adam_amsgrad[0] = adam<float, true>;
-  t.adam_amsgrad[1] = adam<double, true>;
+  add<sgd, Sgd>(t);
+  add<sgd_momentum, SgdMomentum>(t);
+  add<adam, Adam>(t);
+  add<adam_amsgrad, AdamAmsgrad>(t);
+  add<nadam, Nadam>(t);
+  add<radam, Radam>(t);
+  add<rmsprop, Rmsprop>(t);
+  add<rmsprop_momentum, RmspropMomentum>(t);
+  add<rmsprop_centered, RmspropCentered>(t);
+  add<rmsprop_centered_momentum, RmspropCenteredMomentum>(t);
+  add<adagrad, Adagrad>(t);
+  add<adadelta, Adadelta>(t);
+  add<lion, Lion>(t);
   return t;
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -10,6 +11,18 @@ def at_least_zero(op: str, group: dict[str, Any], *names: str) -> None:
         value = _number(op, name, group[name])
         if not value >= 0:
             raise ValueError(f"{op}: {name} must be at least 0, got {group[name]}")
+        finite(op, group, name)
+
+
+def finite(op: str, group: dict[str, Any], name: str) -> None:
+    if not math.isfinite(_number(op, name, group[name])):
+        raise ValueError(f"{op}: {name} must be finite, got {group[name]}")
+
+
+def share(op: str, group: dict[str, Any], name: str) -> None:
+    """What a running average keeps of its value at each step."""
+    if not 0 <= _number(op, name, group[name]) <= 1:
+        raise ValueError(f"{op}: {name} must be in [0, 1], got {group[name]}")
 
 
 def betas(op: str, group: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ class Fused:
         self._packs: list[tuple[_core.OptimPack, list[int] | None]] = []
         self.structure = structure
         self.values: tuple[float, ...] | None = None
-        self.started: dict[int, tuple[_core.Tensor, int]] = {}  # SGD: where each parameter's flag is
+        self.started: dict[int, _core.Tensor] = {}  # SGD: whether each parameter has taken its first step
 
     def pack(self, make: Callable[[list[Tensor]], Any]) -> Fused:
         """Calls make(parameters) for the parameters of each dtype."""

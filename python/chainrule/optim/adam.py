@@ -7,9 +7,7 @@ from typing import Any
 
 from chainrule import _core
 from chainrule.optim import _check
-from chainrule.optim._fused import Fused
-from chainrule.optim.optimizer import Optimizer
-from chainrule.tensor import Tensor
+from chainrule.optim.optimizer import Kind, Optimizer, epsilons
 
 _Rule = _core.OptimPack.Rule
 
@@ -22,8 +20,11 @@ class Adam(Optimizer):
     weight_decay·p is added to the gradient. Formulas and defaults are PyTorch's; `foreach` and
     `fused` are accepted, the update is always one native call.
 
+    With `eps_inside_sqrt`, which PyTorch lacks, the step is lr·m̂/√(v̂ + eps), as many textbooks write
+    it: steps along tiny gradients (below √eps) become much shorter.
+
     Raises:
-        ValueError: lr, eps or weight_decay is negative, or a beta is outside [0, 1).
+        ValueError: lr, eps or weight_decay is negative or infinite, or a beta is outside [0, 1).
 
     Example:
         >>> optimizer = Adam(model.parameters(), lr=1e-3)
@@ -31,6 +32,7 @@ class Adam(Optimizer):
     """
 
     _decoupled = False
+    _own = ("eps_inside_sqrt",)
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Adam(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
         fused: bool | None = None,
+        eps_inside_sqrt: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -52,6 +55,7 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "eps_inside_sqrt": eps_inside_sqrt,
         }
         super().__init__(params, defaults)
 
@@ -67,25 +71,17 @@ class Adam(Optimizer):
             float(group["weight_decay"]),
             float(beta1),
             float(beta2),
-            float(group["eps"]),
+            *epsilons(group),
         )
 
     def _structure(self, group):
         return (group["amsgrad"], group["maximize"])
 
-    def _fuse(self, group, params, before):
-        structure = self._structure(group)
-        amsgrad, maximize = structure
-        names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else [])]
-        rule = _Rule.adam_amsgrad if amsgrad else _Rule.adam
-
-        def make(members: list[Tensor]):
-            state = [self._state_of(p, "step", scalar=True) for p in members]
-            for name in names:
-                state += [self._state_of(p, name) for p in members]
-            return _core.OptimPack(rule, [p._t for p in members], state, maximize, False, self._decoupled)
-
-        return Fused(group["params"], params, structure).pack(make)
+    def _kind(self, group):
+        state = ("step", "exp_avg", "exp_avg_sq")
+        if group["amsgrad"]:
+            return Kind(_Rule.adam_amsgrad, (*state, "max_exp_avg_sq"), self._decoupled)
+        return Kind(_Rule.adam, state, self._decoupled)
 
 
 class AdamW(Adam):
@@ -108,6 +104,7 @@ class AdamW(Adam):
         maximize: bool = False,
         foreach: bool | None = None,
         fused: bool | None = None,
+        eps_inside_sqrt: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -119,4 +116,5 @@ class AdamW(Adam):
             foreach=foreach,
             maximize=maximize,
             fused=fused,
+            eps_inside_sqrt=eps_inside_sqrt,
         )

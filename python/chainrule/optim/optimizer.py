@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule import _core
 from chainrule._tracing import touch, tracing
@@ -13,13 +13,30 @@ from chainrule.autograd import clear_grad, enable_grad, wrap
 from chainrule.optim._fused import Fused
 from chainrule.tensor import Tensor
 
+_NUMBERS = ("step", "mu_product")  # state of one float64 number a parameter
+
+
+class Kind(NamedTuple):
+    """The kernel that a group's settings ask for, and the state it works on, in its order."""
+
+    rule: _core.OptimPack.Rule
+    state: tuple[str, ...]
+    decoupled: bool = False  # weight decay shrinks the parameter instead of changing the gradient
+    first: dict[str, float] = {}  # noqa: RUF012  (what state begins with where that is not 0; never changed)
+
+
+def epsilons(group: dict[str, Any]) -> tuple[float, float]:
+    """What a kernel adds beneath a square root, and beside it."""
+    eps = float(group["eps"])
+    return (eps, 0.0) if group["eps_inside_sqrt"] else (0.0, eps)
+
 
 class Optimizer:
     """Base of all optimizers.
 
     A subclass checks its settings (`_check`), says which numbers of a group the kernel reads
-    (`_values`) and which choices need another kernel or other state (`_structure`), and packs the
-    parameters (`_fuse`).
+    (`_values`), which choices need another kernel or other state (`_structure`), and what kernel and
+    state that is (`_kind`).
 
     Attributes:
         param_groups: dictionaries with `params` and the group's own settings; changes to the
@@ -58,9 +75,24 @@ class Optimizer:
         """What the choice of kernel and state depends on."""
         raise NotImplementedError
 
+    def _kind(self, group: dict[str, Any]) -> Kind:
+        """The kernel and its state."""
+        raise NotImplementedError
+
+    _own: tuple[str, ...] = ()  # settings that PyTorch lacks; off, unless given
+
     def _fuse(self, group: dict[str, Any], params: list[Tensor], before: Fused | None) -> Fused:
         """Makes the state where it is missing, and the native packs over parameters and state."""
-        raise NotImplementedError
+        kind = self._kind(group)
+
+        def make(members: list[Tensor]) -> _core.OptimPack:
+            state = [
+                self._state_of(p, name, kind.first.get(name, 0.0)) for name in kind.state for p in members
+            ]
+            natives = [p._t for p in members]
+            return _core.OptimPack(kind.rule, natives, state, group["maximize"], decoupled=kind.decoupled)
+
+        return Fused(group["params"], params, self._structure(group)).pack(make)
 
     # ---- groups ----
 
@@ -199,16 +231,17 @@ class Optimizer:
                 return False
         return True
 
-    def _state_of(self, p: Tensor, name: str, scalar: bool = False) -> _core.Tensor:
-        """A parameter's state under a name; zeros when it is new. A scalar is float64."""
+    def _state_of(self, p: Tensor, name: str, first: float = 0.0) -> _core.Tensor:
+        """A parameter's state under a name, filled with `first` when it is new."""
         state = self.state[p]
         held = state.get(name)
         if held is None:
-            t = p._t
-            held = wrap(
-                _core.zeros_persistent(() if scalar else t.shape, _core.float64 if scalar else t.dtype)
+            native = _core.zeros_persistent(
+                *(((), _core.float64) if name in _NUMBERS else (p._t.shape, p._t.dtype))
             )
-            state[name] = held
+            if first:
+                native.numpy().fill(first)
+            state[name] = held = wrap(native)
         return held._t
 
     # ---- saving ----
@@ -242,7 +275,7 @@ class Optimizer:
             raise ValueError(f"{name}.load_state_dict: expects a dictionary with 'state' and 'param_groups'")
         saved = state_dict["param_groups"]
         for i, group in enumerate(saved):
-            lacks = sorted({"params", *self.defaults} - set(group))
+            lacks = sorted({"params", *self.defaults} - set(group) - set(self._own))
             if lacks:
                 raise ValueError(
                     f"{name}.load_state_dict: group {i} lacks {', '.join(lacks)}; is it of another optimizer?"
@@ -268,7 +301,11 @@ class Optimizer:
             op = f"{name}.load_state_dict"
             state[p] = {key: _restored(op, number, key, value, p) for key, value in values.items()}
         groups = [
-            {**copy.deepcopy({k: v for k, v in s.items() if k != "params"}), "params": g["params"]}
+            {
+                **dict.fromkeys(self._own, False),
+                **copy.deepcopy({k: v for k, v in s.items() if k != "params"}),
+                "params": g["params"],
+            }
             for s, g in zip(saved, self.param_groups, strict=True)
         ]
         for group in groups:
@@ -312,11 +349,11 @@ def _check_parameter(name: str, i: int, p: Any, known: set[int]) -> None:
 
 
 def _restored(op: str, number: Any, key: str, value: Any, p: Tensor) -> Any:
-    """A copy of a state value: a number of steps as float64, the rest in the parameter's dtype."""
-    if key == "step":
-        step = wrap(_core.zeros_persistent((), _core.float64))
-        _core.set_values(step._t, (float(value.item() if isinstance(value, Tensor) else value),))
-        return step
+    """A copy of a state value: a number as float64, the rest in the parameter's dtype."""
+    if key in _NUMBERS:
+        held = wrap(_core.zeros_persistent((), _core.float64))
+        _core.set_values(held._t, (float(value.item() if isinstance(value, Tensor) else value),))
+        return held
     if not isinstance(value, Tensor):
         return copy.deepcopy(value)
     if value.shape != p.shape:

@@ -21,13 +21,20 @@ class SGD(Optimizer):
     Nesterov's variant steps along g + μ·v (Sutskever et al., 2013). Formulas and defaults are
     PyTorch's; `foreach` and `fused` are accepted, the update is always one native call.
 
+    With `average`, which PyTorch lacks, v is the running average of textbooks: v ← μ·v + (1 − μ)·g,
+    from v = 0 on, so that the first steps are small. It is on the scale of g, as v without it is
+    1/(1 − μ) times as long.
+
     Raises:
-        ValueError: a negative setting, or nesterov without momentum or with dampening.
+        ValueError: a negative or infinite setting; nesterov without momentum, with dampening or with
+            average; average with dampening or momentum above 1.
 
     Example:
         >>> optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
         >>> optimizer.zero_grad(); loss.backward(); optimizer.step()
     """
+
+    _own = ("average",)
 
     def __init__(
         self,
@@ -41,6 +48,7 @@ class SGD(Optimizer):
         maximize: bool = False,
         foreach: bool | None = None,
         fused: bool | None = None,
+        average: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -49,49 +57,54 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
+            "average": average,
         }
         super().__init__(params, defaults)
 
     def _check(self, group):
         _check.at_least_zero("SGD", group, "lr", "momentum", "weight_decay")
-        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+        _check.finite("SGD", group, "dampening")
+        momentum, dampening = group["momentum"], group["dampening"]
+        if group["nesterov"] and (momentum <= 0 or dampening != 0):
             raise ValueError(
                 "SGD: nesterov needs momentum > 0 and dampening = 0, "
-                f"got momentum={group['momentum']}, dampening={group['dampening']}"
+                f"got momentum={momentum}, dampening={dampening}"
+            )
+        if group["average"] and (group["nesterov"] or dampening != 0 or momentum > 1):
+            raise ValueError(
+                "SGD: average needs momentum in [0, 1], dampening = 0 and no nesterov, "
+                f"got momentum={momentum}, dampening={dampening}, nesterov={group['nesterov']}"
             )
 
     def _values(self, group):
-        return (
-            float(group["lr"]),
-            float(group["weight_decay"]),
-            float(group["momentum"]),
-            float(group["dampening"]),
-        )
+        momentum = float(group["momentum"])
+        dampening = momentum if group["average"] else float(group["dampening"])
+        return (float(group["lr"]), float(group["weight_decay"]), momentum, dampening)
 
     def _structure(self, group):
-        return (group["momentum"] != 0, group["nesterov"], group["maximize"])
+        return (group["momentum"] != 0, group["nesterov"], group["maximize"], group["average"])
 
     def _fuse(self, group, params, before):
         structure = self._structure(group)
-        remembers, nesterov, maximize = structure
+        remembers, nesterov, maximize, average = structure
         fused = Fused(group["params"], params, structure)
 
         def make(members: list[Tensor]):
             natives = [p._t for p in members]
             if not remembers:
                 return _core.OptimPack(_Rule.sgd, natives, [], maximize)
-            # A buffer found in the state has taken its first step, unless an earlier pack knows.
-            flags = [float(self._has_started(p, before)) for p in members]
-            started = _core.zeros_persistent((len(members),), _core.float64)
-            _core.set_values(started, flags)
-            fused.started.update((id(p), (started, i)) for i, p in enumerate(members))
+            started = []
+            for p in members:
+                fused.started[id(p)] = flag = _core.zeros_persistent((), _core.float64)
+                _core.set_values(flag, (float(average or self._has_started(p, before)),))
+                started.append(flag)
             buffers = [self._state_of(p, "momentum_buffer") for p in members]
-            return _core.OptimPack(_Rule.sgd_momentum, natives, [started, *buffers], maximize, nesterov)
+            return _core.OptimPack(_Rule.sgd_momentum, natives, [*started, *buffers], maximize, nesterov)
 
         return fused.pack(make)
 
     def _has_started(self, p: Tensor, before: Fused | None) -> bool:
+        """A buffer found in the state has taken its first step, unless an earlier pack knows."""
         if before is not None and id(p) in before.started:
-            flags, i = before.started[id(p)]
-            return bool(flags.numpy()[i])
+            return bool(before.started[id(p)].numpy())
         return self.state[p].get("momentum_buffer") is not None

@@ -250,12 +250,16 @@ class Elementwise:
         return (2 * n if function == "add" else n), (0.0 if function == "sum" else n)
 
 
+STATE_ARRAYS = {"Adam": 2, "SGD": 0, "RMSprop": 1}  # of an optimizer, for each parameter
+
+
 class Optim:
     """Adam reads parameter, gradient and two moments, and writes all but the gradient: 28 bytes a number."""
 
     @staticmethod
     def sizes(case) -> list[int]:
-        return [int(s) for s in str(case.args["sizes"]).split(",")]
+        parts = (str(part).rpartition("x") for part in str(case.args["sizes"]).split(","))
+        return [int(size) for count, _, size in parts for _ in range(int(count or 1))]
 
     @classmethod
     def inputs(cls, case, rng):
@@ -268,7 +272,7 @@ class Optim:
     @classmethod
     def traffic(cls, case):
         n = 4.0 * sum(cls.sizes(case))
-        return n, 0.0, 3 * n
+        return n, 0.0, (1 + STATE_ARRAYS[case.args.get("optimizer", "Adam")]) * n
 
 
 class Net:

@@ -129,6 +129,8 @@ def prepare(worker: Worker, case: Case) -> Prepared | None:
     layouts = case.family in ("conv", "conv_transpose", "pool", "batchnorm")
     if worker.name == "torch" and layouts and case.group not in ONE_LAYOUT:
         variants += [(threads, "nhwc") for threads, _ in variants]
+    if worker.name == "torch" and case.family == "optim":
+        variants += [(threads, "foreach") for threads, _ in variants]
     found = []
     with worker:
         for threads, layout in variants:

@@ -27,7 +27,7 @@ class TorchLike:
         else:
             import torch as lib
         self.name, self.lib, self.F = name, lib, lib.nn.functional
-        self.channels_last = False
+        self.channels_last = self.foreach = False
 
     def version(self) -> str:
         if self.name == "chainrule":
@@ -48,7 +48,7 @@ class TorchLike:
         return [r.detach().numpy() for r in results if r is not None]
 
     def build(self, case: Case, layout: str = "nchw") -> Run | None:
-        self.channels_last = layout == "nhwc"
+        self.channels_last, self.foreach = layout == "nhwc", layout == "foreach"
         return getattr(self, case.family)(case, case.inputs())
 
     def both(self, forward: Callable, inputs: list, g, again: bool) -> Run:
@@ -154,7 +154,10 @@ class TorchLike:
         params = [self.lib.nn.Parameter(self.tensor(arrays[f"p{i}"])) for i in range(count)]
         for i, p in enumerate(params):
             p.grad = self.tensor(arrays[f"g{i}"])
-        step = self.lib.optim.Adam(params, lr=1e-9, fused=True).step
+        name = case.args.get("optimizer", "Adam")
+        fused = name != "RMSprop" and not self.foreach  # which PyTorch has in the other form only
+        options = {"fused": True} if fused else {"foreach": True}
+        step = getattr(self.lib.optim, name)(params, lr=1e-9, **options).step
         return lambda: step() or params[0]
 
     def nets(self, case, arrays):

@@ -11,6 +11,8 @@ import pytest
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.nn import functional as F
+from schedules import ALL as SCHEDULES
+from schedules import advance
 
 STEPS = 200
 
@@ -221,6 +223,39 @@ def test_optimizers(name, settings, count, threads):
     )
 
 
+def scheduled(captured, make):
+    """Losses, rates and weights, with a schedule stepped between the calls."""
+    cr.manual_seed(5)
+    model = nn.Sequential(nn.Linear(6, 9), nn.Tanh(), nn.Linear(9, 2))
+    groups = [{"params": model[0].parameters(), "lr": 2e-3}, {"params": model[2].parameters(), "lr": 1e-3}]
+    optimizer = optim.SGD(groups, momentum=0.5)
+    scheduler = make(optim.lr_scheduler, optimizer)
+
+    def step(x):
+        optimizer.zero_grad()
+        value = (model(x) ** 2).mean()
+        value.backward()
+        optimizer.step()
+        return value
+
+    run = cr.capture(step) if captured else step
+    rng, seen = np.random.default_rng(6), []
+    for _ in range(40):
+        seen.append(run(cr.from_numpy(rng.standard_normal((5, 6), dtype=np.float32))).item())
+        advance(scheduler, seen[-1])
+        seen += [group["lr"] for group in optimizer.param_groups]
+    if captured:
+        assert [p.replays for p in run.programs] == [38]  # none was recorded again
+    return seen, [p.detach().numpy().tobytes() for p in model.parameters()]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules(name):
+    expected = scheduled(False, SCHEDULES[name])
+    assert scheduled(True, SCHEDULES[name]) == expected
+    assert expected != scheduled(True, lambda s, o: s.LambdaLR(o, lambda epoch: 1.0))
+
+
 def public_classes(module):
     return {
         name for name, value in vars(module).items() if inspect.isclass(value) and not name.startswith("_")
@@ -233,3 +268,8 @@ def test_every_layer_and_loss_has_a_row():
 
 def test_every_optimizer_has_a_row():
     assert public_classes(optim) - {"Optimizer", "NoReturn"} == set(OPTIMIZERS)
+
+
+def test_every_schedule_has_a_row():
+    rows = {name.partition("-")[0] for name in SCHEDULES}
+    assert public_classes(optim.lr_scheduler) - {"LRScheduler", "NoReturn"} == rows

@@ -101,6 +101,7 @@ PLACES = {
     "chainrule.nn.utils": nn.utils,
     "chainrule.autograd": cr.autograd,
     "chainrule.optim": cr.optim,
+    "chainrule.optim.lr_scheduler": cr.optim.lr_scheduler,
     "chainrule.data": cr.data,
 }
 
@@ -142,7 +143,7 @@ PLACES = {
         ("Tensor", "addcmul_", "add_"),
         ("Tensor", "storage_offset", "data_ptr()"),
         ("chainrule.optim", "Adamax", "Adam"),
-        ("chainrule.optim", "lr_scheduler", "param_groups"),
+        ("chainrule.optim.lr_scheduler", "CyclicLR", "OneCycleLR"),
         ("chainrule.data", "WeightedRandomSampler", "SubsetRandomSampler"),
     ],
 )
@@ -204,6 +205,7 @@ def test_absent_names_are_pytorchs(place):
         "chainrule.nn.utils": torch.nn.utils,
         "chainrule.autograd": torch.autograd,
         "chainrule.optim": torch.optim,
+        "chainrule.optim.lr_scheduler": torch.optim.lr_scheduler,
         "chainrule.data": torch.utils.data,
     }[place]
     for name in _absent.names_of(place):

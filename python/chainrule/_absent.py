@@ -155,9 +155,11 @@ INSTEAD: dict[str, dict[str, str]] = {
         "unfold": "conv2d, or slices and stack",
     },
     "chainrule.optim": {
-        "lr_scheduler": "optimizer.param_groups[0]['lr'] = ..., at any time",
         "Adamax LBFGS Rprop ASGD Muon Adafactor SparseAdam": "Adam, RAdam, Lion or another of chainrule.optim",
         "swa_utils": "a copy.deepcopy(model.state_dict()) averaged in the loop",
+    },
+    "chainrule.optim.lr_scheduler": {
+        "CyclicLR": "OneCycleLR, or LambdaLR with the cycle's function",
     },
     "chainrule.data": {
         "WeightedRandomSampler": "SubsetRandomSampler, or a sampler of your own: any iterable of indices",

@@ -1,8 +1,9 @@
-"""Optimizers: each updates all parameters of a group in one native call."""
+"""Optimizers: each updates all parameters of a group in one native call. Schedules of their learning rates."""
 
 from typing import NoReturn
 
 from chainrule._absent import absent as _absent_error
+from chainrule.optim import lr_scheduler
 from chainrule.optim.adadelta import Adadelta
 from chainrule.optim.adagrad import Adagrad
 from chainrule.optim.adam import Adam, AdamW
@@ -24,6 +25,7 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
+    "lr_scheduler",
 ]
 
 

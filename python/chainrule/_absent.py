@@ -138,9 +138,7 @@ INSTEAD: dict[str, dict[str, str]] = {
         "weight_norm remove_weight_norm": "parametrizations.weight_norm, parametrize.remove_parametrizations",
     },
     "chainrule.nn.init": {
-        "orthogonal_ dirac_ sparse_": "weight.copy_(tensor(array)) under no_grad(), the array made with NumPy",
-        "eye_": "weight.copy_(eye(*weight.shape)) under no_grad()",
-        "trunc_normal_": "normal_(weight, mean, std), then weight.clamp_(a, b) under no_grad()",
+        "dirac_ sparse_": "weight.copy_(tensor(array)) under no_grad(), the array made with NumPy",
         "xavier_normal xavier_uniform kaiming_normal kaiming_uniform": "the name with _ at its end",
     },
     "chainrule.nn.functional": {

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from typing import Any, NoReturn
 
-from chainrule import _validate, ops
+import numpy as np
+
+from chainrule import _core, _validate, creation, ops
 from chainrule._absent import absent as _absent_error
 from chainrule.autograd import _unwrap, no_grad
 from chainrule.random import Generator
@@ -117,6 +119,80 @@ def kaiming_normal_(
     """Normal with standard deviation gain / sqrt(fan); `a` is the slope of ``leaky_relu``."""
     std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
     return normal_(tensor, 0.0, std, generator)
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal with `mean` and `std`, where values outside [a, b] are drawn again until they fall inside.
+
+    How many numbers are drawn depends on what they are. Where less than 0.3 of the normal distribution
+    is inside, the proposals are uniform over [a, b), each kept with its density over the largest one.
+
+    Raises:
+        ValueError: std is not positive, or a is not below b.
+    """
+    if not (std > 0 and a < b):
+        raise ValueError(f"trunc_normal_: needs std > 0 and a < b, got std={std}, a={a}, b={b}")
+    _validate.not_recording("trunc_normal_")
+    low, high = (math.erf((bound - mean) / (std * math.sqrt(2.0))) for bound in (a, b))
+    from_normal = (high - low) / 2 > 0.3
+    peak = ((min(max(mean, a), b) - mean) / std) ** 2
+    with no_grad():
+        result = pending = None
+        while pending is None or pending.any():
+            x = creation.empty_like(tensor)
+            if from_normal:
+                ops.normal_(x, mean, std, generator=generator)
+                bad = ops.logical_or(x < a, x > b)
+            else:
+                ops.uniform_(x, a, b, generator=generator)
+                chance = ops.uniform_(creation.empty_like(tensor), generator=generator)
+                bad = chance > ops.exp((peak - ((x - mean) / std) ** 2) / 2)
+            result = x if pending is None else ops.where(pending, x, result)
+            pending = bad if pending is None else ops.logical_and(pending, bad)
+        return tensor.copy_(result)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Rows, or columns if there are fewer, that are orthogonal and of length `gain` (Saxe et al., 2014).
+
+    Dimensions after the first are taken as one. The Q of the QR decomposition of a normal matrix, with
+    the signs that make it uniformly distributed (Mezzadri, 2007); computed in float64.
+
+    Raises:
+        ValueError: the tensor has fewer than 2 dimensions.
+    """
+    shape = _unwrap(tensor).shape
+    if len(shape) < 2:
+        raise ValueError(f"orthogonal_: the tensor needs at least 2 dimensions, got {list(shape)}")
+    if not all(shape):
+        return tensor
+    rows, columns = shape[0], math.prod(shape[1:])
+    with no_grad():
+        drawn = creation.empty(max(rows, columns), min(rows, columns), dtype=_core.float64)
+        q, r = np.linalg.qr(ops.normal_(drawn, generator=generator).numpy())
+        q *= gain * np.where(np.diag(r) < 0, -1.0, 1.0)
+        q = q if rows >= columns else q.T
+        return tensor.copy_(creation.tensor(q.reshape(shape), dtype=tensor.dtype))
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity, also of a matrix that is not square.
+
+    Raises:
+        ValueError: the tensor has not 2 dimensions.
+    """
+    shape = _unwrap(tensor).shape
+    if len(shape) != 2:
+        raise ValueError(f"eye_: the tensor needs 2 dimensions, got {list(shape)}")
+    with no_grad():
+        return tensor.copy_(creation.eye(*shape, dtype=tensor.dtype))
 
 
 def _xavier_std(op: str, tensor: Tensor, gain: float) -> float:

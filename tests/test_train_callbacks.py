@@ -180,6 +180,16 @@ def test_logs_have_every_row_once_in_full_precision(tmp_path):
     assert (tmp_path / "log.csv").read_text() == history.to_csv()
 
 
+def test_a_log_follows_when_a_column_is_added(tmp_path):
+    class Adding(train.Callback):
+        def on_epoch_end(self, run, row):
+            if row["epoch"] == 2:
+                row["mine"] = 7.0
+
+    history, _ = Scripted([1.0, 1.0, 1.0]).fit(Adding(), train.CSVLog(tmp_path / "log.csv"))
+    assert (tmp_path / "log.csv").read_text() == history.to_csv()
+
+
 # ---- tables ----
 
 

@@ -243,6 +243,21 @@ def test_skipping_leaves_the_update_out_and_counts_it():
     assert all(np.isfinite(p.detach().numpy()).all() for p in model.parameters())
 
 
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_bad_batch_leaves_no_trace_in_the_statistics_of_batch_norm(capture):
+    x, y = points(36)
+    x[13, 2] = math.nan
+    loader = DataLoader(TensorDataset(x, y), batch_size=12)
+    models = [nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    with pytest.warns(RuntimeWarning, match="epoch 1, step 2"):
+        history = quick(models[0], loader, nan="skip", epochs=3, capture=capture)
+    assert history["skipped"] == [1, 1, 1]
+    good = cr.cat([x[:12], x[24:]]), cr.cat([y[:12], y[24:]])
+    quick(models[1], DataLoader(TensorDataset(*good), batch_size=12), epochs=3)
+    assert bits(models[0]) == bits(models[1])
+
+
 def test_warning_goes_on_all_the_same():
     model = network()
     with pytest.warns(RuntimeWarning, match="the update was made all the same") as warned:

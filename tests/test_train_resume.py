@@ -161,6 +161,19 @@ def test_ctrl_c_saves_within_an_epoch_and_more_epochs_continue(tmp_path):
     assert run(tmp_path / "cut", epochs=5, **saver)[:3] == whole[:3]
 
 
+def test_ctrl_c_at_the_end_of_an_epoch_saves_too(tmp_path):
+    class AtEnd(train.Callback):
+        def on_epoch_end(self, run, row):
+            if row["epoch"] == 2:
+                press_ctrl_c()
+
+    saver = {"checkpoint": train.Checkpoint(tmp_path / "cut", every=100)}
+    history = run(tmp_path / "cut", stop=AtEnd(), **saver)[3]
+    assert (len(history), history.interrupted) == (2, True)
+    assert cr.load(tmp_path / "cut" / "last.safetensors")["state"]["done"] == 2
+    assert run(tmp_path / "cut", **saver)[:3] == run(tmp_path / "whole")[:3]
+
+
 def test_resuming_a_finished_training_gives_its_result_again(tmp_path):
     whole = run(tmp_path)
     assert run(tmp_path)[:3] == whole[:3]
@@ -216,7 +229,7 @@ MISMATCHES = {
     "average": ({"average": None}, "its average is 0.8, here it is None"),
     "accumulate": ({"accumulate": 3}, "its batches per update is 2, here it is 3"),
     "callback": ({"callbacks": []}, "its callback is EarlyStopping, here it is Checkpoint"),
-    "schedule": ({"schedule": None}, "its callback is Schedule, here it is EarlyStopping"),
+    "schedule": ({"schedule": None}, r"its callback is Schedule \(Plateau\), here it is EarlyStopping"),
 }
 
 

@@ -194,9 +194,14 @@ class CSVLog(_Log):
     def _begin(self, run: Run) -> str:
         return run.history.to_csv() if run.history.rows else ""
 
+    def on_epoch_end(self, run: Run, row: dict[str, Any]) -> None:
+        if list(row) == run.history.columns and len(run.history) > 1:
+            super().on_epoch_end(run, row)
+        else:  # the first row, or one with other columns
+            self.on_fit_start(run)
+
     def _line(self, run: Run, row: dict[str, Any]) -> str:
-        text = type(run.history)([row]).to_csv()
-        return text if len(run.history) == 1 else text.split("\n", 1)[1]
+        return type(run.history)([row]).to_csv().split("\n", 1)[1]
 
 
 class JSONLog(_Log):

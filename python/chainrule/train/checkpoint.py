@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import serialization
 from chainrule._validate import integer
-from chainrule.train.callbacks import Callback, value_of
+from chainrule.train.callbacks import Callback, Schedule, value_of
 from chainrule.train.history import direction
 
 if TYPE_CHECKING:
@@ -114,10 +114,15 @@ def kind_of(run: Run) -> dict[str, Any]:
             [type(optimizer).__name__, *(len(group["params"]) for group in optimizer.param_groups)]
         ],
         "average": [[None if run.average is None else run.average.decay]],
-        "callback": [[type(callback).__name__] for callback in run.callbacks if callback.state_dict()],
+        "callback": [_callback(callback) for callback in run.callbacks if callback.state_dict()],
         "batches per update": [[run.accumulate]],
         "updates per epoch": [[run.updates]],
     }
+
+
+def _callback(callback: Callback) -> list[str]:
+    name = type(callback).__name__
+    return [name, type(callback.schedule).__name__] if isinstance(callback, Schedule) else [name]
 
 
 def _differences(saved: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:

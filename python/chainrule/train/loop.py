@@ -108,8 +108,8 @@ class Run:
                     return
             row = self._end_epoch(began)
             progress.show(row)
-            if interrupts.requested:
-                self.history.interrupted = self.done < self.epochs and self.ending() is None
+            if interrupts.requested and self.done < self.epochs and self.ending() is None:
+                self._interrupt()
                 return
 
     def _batches(self, resumed: bool) -> Iterator[list[Any]]:

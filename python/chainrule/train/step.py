@@ -62,15 +62,20 @@ class Step:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = _gradient_step(op, model, loss, penalty, parameters, keep)
         update = _update_step(optimizer, average, parameters, clip_norm, clip_value)
+        # What forward changes beside the weights: batch norm's statistics would keep a NaN.
+        self._buffers = [(b, b.detach().clone()) for b in model.buffers()] if stop_at_bad else []
         self._gradients = captured(gradients) if capture else gradients
         self._update = captured(update) if capture else update
 
     def __call__(self, batches: list[Any]) -> StepResult:
-        """Leaves weights and optimizer alone where a loss or gradient is not finite, if `stop_at_bad`."""
+        """Where a loss or gradient is not finite and `stop_at_bad`, leaves weights, buffers and optimizer alone."""
         pairs = [split_batch(self.op, batch) for batch in batches]
         counts = [target.shape[0] if target.ndim else 1 for _, target in pairs]
         samples = sum(counts)
         total, finite, parts = 0.0, True, []
+        with no_grad():
+            for buffer, before in self._buffers:
+                before.copy_(buffer)
         for (inputs, target), count in zip(pairs, counts):
             # Numbers that change from call to call are tensors: a captured function takes others as constants.
             share = None if len(pairs) == 1 else tensor(count / samples)
@@ -86,6 +91,9 @@ class Step:
                 self.average.count()
         else:
             self.optimizer.zero_grad()
+            with no_grad():
+                for buffer, before in self._buffers:
+                    buffer.copy_(before)
         return StepResult(total / samples if samples else math.nan, samples, finite, parts)
 
 

@@ -135,12 +135,39 @@ def test_schedules_step_by_epoch_by_update_or_with_a_column():
     assert plateau.steps == sum(history["loss"])
 
 
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_schedule_may_look_at_the_gradients_of_the_step_that_it_sets(capture):
+    class ByLength(Halving):
+        def __init__(self, optimizer):
+            self.optimizer, self.lengths = optimizer, []
+
+        def step(self):
+            group = self.optimizer.param_groups[0]
+            self.lengths.append(group["params"][0].grad.norm().item())
+            group["lr"] = 0.1 * self.lengths[-1]
+
+    model = nn.Linear(2, 1, bias=False)
+    with cr.no_grad():
+        model.weight.fill_(0.0)
+    optimizer = cr.optim.SGD(model.parameters(), 0.1)
+    schedule = train.Schedule(rates := ByLength(optimizer), by="gradients")
+    data = (cr.ones(1, 2), cr.ones(1, 1))
+    train.fit(model, F.mse_loss, optimizer, data, epochs=4, schedule=schedule, capture=capture, quiet=True)
+    weight, expected = np.zeros(2), []
+    for _ in range(4):
+        gradient = 2 * (weight.sum() - 1) * np.ones(2)
+        expected.append(np.linalg.norm(gradient))
+        weight -= 0.1 * expected[-1] * gradient
+    assert rates.lengths == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(model.weight.detach().numpy()[0], weight, rtol=1e-5)
+
+
 def test_what_is_no_schedule_is_refused():
     with pytest.raises(TypeError, match=r"Schedule: a schedule needs step\(\), int has none"):
         train.Schedule(3)
     with pytest.raises(ValueError, match="Plateau looks at dev_loss, so it steps by epoch"):
         train.Schedule(Plateau(), by="step")
-    with pytest.raises(ValueError, match="Schedule: by must be one of epoch, step"):
+    with pytest.raises(ValueError, match="Schedule: by must be one of epoch, step, gradients"):
         train.Schedule(Halving(), by="batch")
 
 
@@ -154,6 +181,9 @@ def test_callbacks_are_called_in_order_at_their_times():
         def on_epoch_start(self, run):
             calls.append(f"epoch {run.epoch}")
 
+        def on_gradients(self, run):
+            calls.append(run.model.weight.grad is not None)
+
         def on_step_end(self, run, loss):
             calls.append(run.step)
 
@@ -165,7 +195,7 @@ def test_callbacks_are_called_in_order_at_their_times():
             calls.append("done")
 
     history, _ = Scripted([1.0, 1.0]).fit(Listening())
-    assert calls == ["start", "epoch 1", 1, "end 1", "epoch 2", 2, "end 2", "done"]
+    assert calls == ["start", "epoch 1", True, 1, "end 1", "epoch 2", True, 2, "end 2", "done"]
     assert history["mine"] == [7.0, 7.0]
 
 

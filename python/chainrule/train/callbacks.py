@@ -34,6 +34,9 @@ class Callback:
     def on_epoch_start(self, run: Run) -> None:
         """Before the batches of an epoch; not again when it is resumed in its middle."""
 
+    def on_gradients(self, run: Run) -> None:
+        """Before every update: the parameters have their gradients, not yet clipped."""
+
     def on_step_end(self, run: Run, loss: float) -> None:
         """After every update."""
 
@@ -134,7 +137,8 @@ class EarlyStopping(Callback):
 
 
 class Schedule(Callback):
-    """Steps a learning-rate schedule after every epoch, or after every update (``by="step"``).
+    """Steps a learning-rate schedule after every epoch, after every update (``by="step"``), or before it
+    (``by="gradients"``), for one that looks at the gradients.
 
     `schedule` has ``step()``, ``state_dict()`` and ``load_state_dict()``, as PyTorch's. One whose ``step`` needs
     an argument, such as ReduceLROnPlateau, gets the column `monitor`.
@@ -145,10 +149,14 @@ class Schedule(Callback):
             if not callable(getattr(schedule, name, None)):
                 raise TypeError(f"Schedule: a schedule needs {name}(), {type(schedule).__name__} has none")
         self.schedule, self.monitor = schedule, monitor
-        self.by = choice("Schedule", "by", by, ("epoch", "step"))
+        self.by = choice("Schedule", "by", by, ("epoch", "step", "gradients"))
         self.takes_metric = _needs_argument(schedule.step)
-        if self.takes_metric and by == "step":
+        if self.takes_metric and by != "epoch":
             raise ValueError(f"Schedule: {type(schedule).__name__} looks at {monitor}, so it steps by epoch")
+
+    def on_gradients(self, run: Run) -> None:
+        if self.by == "gradients":
+            self.schedule.step()
 
     def on_step_end(self, run: Run, loss: float) -> None:
         if self.by == "step":

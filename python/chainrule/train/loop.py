@@ -61,6 +61,8 @@ class Run:
         self._train, self._dev = train, dev
         self._loss, self._penalty, self._metrics, self._forward = loss, penalty, metrics, forward
         self._take_step, self._nan, self._warned = step, nan, False
+        if any(type(callback).on_gradients is not Callback.on_gradients for callback in callbacks):
+            step.before_update = self._show_gradients
         self._reason: str | None = None
         self._totals = _Totals()
         owners = [o for loader in (train, dev) for o in owners_of(loader)] + list(model.modules())
@@ -135,6 +137,10 @@ class Run:
         self._totals.add(result, counts=result.finite or self._nan == "warn")
         for callback in self.callbacks:
             callback.on_step_end(self, result.loss)
+
+    def _show_gradients(self) -> None:
+        for callback in self.callbacks:
+            callback.on_gradients(self)
 
     def _not_finite(self, result: StepResult) -> None:
         finite = math.isfinite(result.loss)

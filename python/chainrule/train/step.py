@@ -59,6 +59,7 @@ class Step:
     ) -> None:
         self.op, self.optimizer, self.average = op, optimizer, average
         self.keep, self.stop_at_bad = keep, stop_at_bad
+        self.before_update: Callable[[], None] | None = None
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = _gradient_step(op, model, loss, penalty, parameters, keep)
         update = _update_step(optimizer, average, parameters, clip_norm, clip_value)
@@ -86,6 +87,8 @@ class Step:
             if self.keep:
                 parts.append((output.detach() if isinstance(output, Tensor) else output, target))
         if finite or not self.stop_at_bad:
+            if self.before_update is not None:
+                self.before_update()
             self._update()
             if self.average is not None:
                 self.average.count()

@@ -1,0 +1,142 @@
+"""How fit ends otherwise: losses and gradients that are not finite, Ctrl-C, a callback that stops."""
+
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn, train
+from chainrule.data import DataLoader, TensorDataset
+from chainrule.nn import functional as F
+from training import bits, network, points, quick
+
+# ---- not finite ----
+
+
+class Poisoned:
+    """A loss that is NaN, or has a gradient that is, at its third call."""
+
+    def __init__(self, gradient):
+        self.calls, self.gradient = 0, gradient
+
+    def __call__(self, output, target):
+        self.calls += 1
+        loss = F.cross_entropy(output, target)
+        if self.calls != 3:
+            return loss
+        # The square root's gradient at 0 is infinite, and times 0 it is NaN.
+        return loss + ((output * 0).sum() ** 0.5 if self.gradient else loss * math.nan)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "what"), [(False, "the loss is nan"), (True, "a gradient is not finite")]
+)
+def test_a_loss_or_gradient_that_is_not_finite_raises_before_it_does_harm(gradient, what):
+    model, other = network(), network()
+    x, y = points()
+    loader = DataLoader(TensorDataset(x, y), batch_size=48)
+    with pytest.raises(
+        FloatingPointError, match=rf"fit: {what} in epoch 2, step 3 \(update 1 of the epoch\)"
+    ):
+        quick(model, loader, loss=Poisoned(gradient), epochs=3)
+    quick(other, loader, epochs=1)
+    assert bits(model) == bits(other)
+
+
+def test_skipping_leaves_the_update_out_and_counts_it():
+    model = network()
+    with pytest.warns(
+        RuntimeWarning, match=r"fit: the loss is nan in epoch 1, step 3 .*its update is left out"
+    ):
+        history = quick(model, loss=Poisoned(False), nan="skip", batch_size=12)
+    assert history["skipped"] == [1, 0]
+    assert all(math.isfinite(v) for v in history["loss"])
+    assert all(np.isfinite(p.detach().numpy()).all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_bad_batch_leaves_no_trace_in_the_statistics_of_batch_norm(capture):
+    x, y = points(36)
+    x[13, 2] = math.nan
+    loader = DataLoader(TensorDataset(x, y), batch_size=12)
+    models = [nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    with pytest.warns(RuntimeWarning, match="epoch 1, step 2"):
+        history = quick(models[0], loader, nan="skip", epochs=3, capture=capture)
+    assert history["skipped"] == [1, 1, 1]
+    good = cr.cat([x[:12], x[24:]]), cr.cat([y[:12], y[24:]])
+    quick(models[1], DataLoader(TensorDataset(*good), batch_size=12), epochs=3)
+    assert bits(models[0]) == bits(models[1])
+
+
+def test_warning_goes_on_all_the_same():
+    model = network()
+    with pytest.warns(RuntimeWarning, match="the update was made all the same") as warned:
+        history = quick(model, loss=Poisoned(False), nan="warn", batch_size=12)
+    assert len(warned) == 1
+    assert all(math.isnan(v) for v in history["loss"])
+
+
+def test_an_epoch_without_a_finite_batch_raises_also_when_skipping():
+    loss = lambda output, target: output.sum() * math.nan  # noqa: E731
+    with (
+        pytest.warns(RuntimeWarning, match="left out"),
+        pytest.raises(FloatingPointError, match="no batch of epoch 1 had a finite loss"),
+    ):
+        quick(network(), loss=loss, nan="skip")
+
+
+# ---- Ctrl-C ----
+
+
+class CtrlC(train.Callback):
+    """Presses it after an update, so many times."""
+
+    def __init__(self, step, times=1):
+        self.step, self.times = step, times
+
+    def on_step_end(self, run, loss):
+        if run.step == self.step:
+            for _ in range(self.times):
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_gives_the_history_so_far_and_a_usable_model(times):
+    model = network()
+    history = quick(model, epochs=50, batch_size=48, callbacks=[CtrlC(7, times)])
+    assert history.interrupted
+    assert history.reason == "interrupted"
+    assert history["epoch"] == [1, 2, 3]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    other = network()
+    quick(other, epochs=50, batch_size=48, callbacks=[Stop(7)])
+    assert bits(model) != bits(other)  # the weights of step 7, not of the end of that epoch
+    assert len(quick(model)) == 2
+
+
+class Stop(train.Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, run, loss):
+        if run.step == self.step:
+            run.stop("enough")
+
+
+def test_a_callback_may_stop_after_the_epoch():
+    history = quick(network(), epochs=50, batch_size=48, callbacks=[Stop(7)])
+    assert (len(history), history.reason, history.interrupted) == (4, "enough", False)
+
+
+def test_a_handler_of_ones_own_is_left_alone():
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+    try:
+        history = quick(network(), callbacks=[CtrlC(2)])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (seen, history.interrupted, len(history)) == ([1], False, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from chainrule import _core
@@ -22,7 +23,7 @@ class Kind(NamedTuple):
     rule: _core.OptimPack.Rule
     state: tuple[str, ...]
     decoupled: bool = False  # weight decay shrinks the parameter instead of changing the gradient
-    first: dict[str, float] = {}  # noqa: RUF012  (what state begins with where that is not 0; never changed)
+    first: Mapping[str, float] = MappingProxyType({})  # what state begins with where that is not 0
 
 
 def epsilons(group: dict[str, Any]) -> tuple[float, float]:
@@ -64,6 +65,8 @@ class Optimizer:
 
     # ---- what a subclass says ----
 
+    _own: tuple[str, ...] = ()  # settings that PyTorch lacks; off, unless given
+
     def _check(self, group: dict[str, Any]) -> None:
         """Raises ValueError for settings outside their range."""
 
@@ -78,8 +81,6 @@ class Optimizer:
     def _kind(self, group: dict[str, Any]) -> Kind:
         """The kernel and its state."""
         raise NotImplementedError
-
-    _own: tuple[str, ...] = ()  # settings that PyTorch lacks; off, unless given
 
     def _fuse(self, group: dict[str, Any], params: list[Tensor], before: Fused | None) -> Fused:
         """Makes the state where it is missing, and the native packs over parameters and state."""
@@ -236,9 +237,8 @@ class Optimizer:
         state = self.state[p]
         held = state.get(name)
         if held is None:
-            native = _core.zeros_persistent(
-                *(((), _core.float64) if name in _NUMBERS else (p._t.shape, p._t.dtype))
-            )
+            shape, dtype = ((), _core.float64) if name in _NUMBERS else (p._t.shape, p._t.dtype)
+            native = _core.zeros_persistent(shape, dtype)
             if first:
                 native.numpy().fill(first)
             state[name] = held = wrap(native)

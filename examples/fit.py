@@ -11,7 +11,6 @@ at the end have the bits of an uninterrupted run. Press Ctrl-C yourself, and sta
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import signal
 from typing import Any
@@ -21,26 +20,6 @@ from digits import load_parts, make_model
 import chainrule as cr
 from chainrule import nn, train
 from chainrule.data import DataLoader
-
-
-class Cosine:
-    """A schedule with PyTorch's interface: from the first learning rate to 0 along half a cosine."""
-
-    def __init__(self, optimizer: Any, epochs: int) -> None:
-        self.optimizer, self.epochs, self.done = optimizer, epochs, 0
-        self.first = optimizer.param_groups[0]["lr"]
-
-    def step(self) -> None:
-        self.done += 1
-        self.optimizer.param_groups[0]["lr"] = (
-            self.first * 0.5 * (1 + math.cos(math.pi * self.done / self.epochs))
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"done": self.done, "first": self.first}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.done, self.first = state["done"], state["first"]
 
 
 class CtrlC(train.Callback):
@@ -70,7 +49,7 @@ def run(
         dev_part,
         options.epochs,
         metrics=["accuracy", "f1"],
-        schedule=Cosine(optimizer, options.epochs),
+        schedule=cr.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs),
         callbacks=[
             train.EarlyStopping("dev_loss", patience=5),
             train.CSVLog(os.path.join(options.run, "log.csv")),

@@ -7,6 +7,7 @@ import chainrule as cr
 from chainrule import nn, train
 from chainrule.data import DataLoader, TensorDataset
 from chainrule.nn import functional as F
+from chainrule.train.decision import Decision
 
 
 def data(n=50):
@@ -70,6 +71,34 @@ def test_a_threshold_is_a_probability_whatever_the_model_gives():
                 value = train.evaluate(net, (x, target), "accuracy", threshold=threshold, **told)["accuracy"]
                 assert value == (expected == y.numpy()).mean()
         assert 0 < expected.sum() < 50
+
+
+OUTPUTS = {
+    "logits": [
+        nn.BCEWithLogitsLoss(),
+        nn.CrossEntropyLoss(),
+        nn.FocalLoss(),
+        F.cross_entropy,
+        F.sigmoid_focal_loss,
+    ],
+    "probabilities": [nn.BCELoss(), F.binary_cross_entropy],
+    "log_probabilities": [nn.NLLLoss(), F.nll_loss],
+    "values": [nn.MSELoss(), nn.L1Loss(), nn.HuberLoss(), nn.SmoothL1Loss(), F.mse_loss, F.huber_loss],
+}
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS)
+def test_a_loss_of_the_library_says_what_the_model_gives(outputs):
+    assert [Decision("x", loss).outputs for loss in OUTPUTS[outputs]] == [outputs] * len(OUTPUTS[outputs])
+    assert Decision("x", lambda o, t: o, "logits").outputs == "logits"
+    assert Decision("x", lambda o, t: o).outputs is None
+
+
+def test_a_loss_of_values_gives_no_classes():
+    x, y = data()
+    for loss in (nn.MSELoss(), F.l1_loss, nn.HuberLoss(), F.smooth_l1_loss):
+        with pytest.raises(ValueError, match=r"say outputs='logits' or 'probabilities' \(got 'values'"):
+            train.evaluate(network(1), (x, y.float().unsqueeze(1)), "f1", loss)
 
 
 def test_the_area_of_several_classes_is_of_their_probabilities():

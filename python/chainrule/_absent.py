@@ -154,7 +154,7 @@ INSTEAD: dict[str, dict[str, str]] = {
     },
     "chainrule.optim": {
         "Adamax LBFGS Rprop ASGD Muon Adafactor SparseAdam": "Adam, RAdam, Lion or another of chainrule.optim",
-        "swa_utils": "a copy.deepcopy(model.state_dict()) averaged in the loop",
+        "swa_utils": "train.EMA",
     },
     "chainrule.optim.lr_scheduler": {
         "CyclicLR": "OneCycleLR, or LambdaLR with the cycle's function",

@@ -20,17 +20,23 @@ _OF_LOSS = {
     nn.BCELoss: "probabilities",
     nn.BCEWithLogitsLoss: "logits",
     nn.CrossEntropyLoss: "logits",
+    nn.FocalLoss: "logits",
     nn.NLLLoss: "log_probabilities",
-    nn.MSELoss: "values",
+    nn.HuberLoss: "values",
     nn.L1Loss: "values",
+    nn.MSELoss: "values",
+    nn.SmoothL1Loss: "values",
 }
 _OF_FUNCTION = {
     F.binary_cross_entropy: "probabilities",
     F.binary_cross_entropy_with_logits: "logits",
     F.cross_entropy: "logits",
+    F.sigmoid_focal_loss: "logits",
     F.nll_loss: "log_probabilities",
-    F.mse_loss: "values",
+    F.huber_loss: "values",
     F.l1_loss: "values",
+    F.mse_loss: "values",
+    F.smooth_l1_loss: "values",
 }
 _NUMBERS = {"mae": metrics.mae, "mse": metrics.mse, "r2": metrics.r2}
 _CLASSES = {

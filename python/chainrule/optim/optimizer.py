@@ -302,8 +302,8 @@ class Optimizer:
             state[p] = {key: _restored(op, number, key, value, p) for key, value in values.items()}
         groups = [
             {
-                **dict.fromkeys(self._own, False),
                 **copy.deepcopy({k: v for k, v in s.items() if k != "params"}),
+                **{k: False for k in self._own if k not in s},
                 "params": g["params"],
             }
             for s, g in zip(saved, self.param_groups, strict=True)

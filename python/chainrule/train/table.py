@@ -71,7 +71,7 @@ class Table:
 
 
 def new_axes(axes: Any, count: int = 1) -> tuple[Any, list[Any]]:
-    """The axes given, or a new figure with `count` of them side by side. matplotlib is loaded here."""
+    """The axes given, or a new figure with `count` of them, at most four side by side. matplotlib is loaded here."""
     if axes is not None:
         axes = list(axes) if hasattr(axes, "__len__") else [axes]
         return axes[0].figure, axes
@@ -82,12 +82,15 @@ def new_axes(axes: Any, count: int = 1) -> tuple[Any, list[Any]]:
         raise ImportError("plot: needs matplotlib") from error
     import sys
 
+    columns = min(count, 4)
+    rows = -(-count // columns)
+    size = {"figsize": ((5.5 if rows == 1 else 4) * columns, 4 if rows == 1 else 3 * rows)}
     if "matplotlib.pyplot" in sys.modules:  # where the caller shows figures, ours is one of them
-        figure = sys.modules["matplotlib.pyplot"].figure(figsize=(5.5 * count, 4), layout="constrained")
+        figure = sys.modules["matplotlib.pyplot"].figure(**size, layout="constrained")
     else:
-        figure = Figure(figsize=(5.5 * count, 4), layout="constrained")
+        figure = Figure(**size, layout="constrained")
         FigureCanvasAgg(figure)
-    return figure, [figure.add_subplot(1, count, i + 1) for i in range(count)]
+    return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
 
 
 def finish(figure: Any, path: str | os.PathLike[str] | None) -> Any:

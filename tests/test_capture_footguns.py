@@ -7,7 +7,7 @@ import gc
 import os
 import warnings
 from collections import OrderedDict, namedtuple
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 import pytest
@@ -77,6 +77,23 @@ def test_values_and_order_in_containers_are_part_of_the_kind_of_call():
     for _ in range(3):
         assert g(OrderedDict(a=x, b=x * 2)).tolist() == [1.0, 1.0]
         assert g(OrderedDict(b=x * 2, a=x)).tolist() == [2.0, 2.0]
+
+
+def test_what_a_dataclass_did_when_it_was_made_is_not_done_again():
+    @dataclass
+    class Doubled:
+        x: cr.Tensor
+        factor: InitVar[float] = 2.0
+        shape: tuple = field(init=False)
+
+        def __post_init__(self, factor):
+            self.x, self.shape = self.x * factor, self.x.shape
+
+    f = cr.capture(lambda d: d.x + 0)
+    g = cr.capture(lambda x: Two(Doubled(x + 0, 3.0).x, []))
+    for _ in range(4):
+        assert f(Doubled(cr.ones(2), 5.0)).tolist() == [5.0, 5.0]
+        assert g(cr.ones(2)).a.tolist() == [3.0, 3.0]
 
 
 def test_a_dataclass_that_keeps_more_than_its_fields_is_refused():

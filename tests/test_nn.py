@@ -1,12 +1,14 @@
 """Modules without a peer at hand: dropout, modes, hooks, registers, containers, state, copies."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.nn import functional as F
 
 
 class Net(nn.Module):
@@ -240,3 +242,10 @@ def test_deepcopy_keeps_sharing_inside():
     twin = copy.deepcopy(nn.Sequential(layer, layer))
     assert twin[0] is twin[1]
     assert twin[0].weight is not layer.weight
+
+
+def test_hard_limits_have_no_gradient_at_their_bounds_and_keep_that_of_nan():
+    for function, low, high in ((F.hardtanh, -1.0, 1.0), (F.relu6, 0.0, 6.0)):
+        x = cr.tensor([low - 1, low, 0.5, high, high + 1, math.nan], requires_grad=True)
+        function(x).sum().backward()
+        assert x.grad.tolist() == [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]

@@ -128,7 +128,7 @@ struct Hardtanh {
   explicit Hardtanh(const double* n)
       : low(splat<T>(static_cast<T>(n[0]))), high(splat<T>(static_cast<T>(n[1]))) {}
   [[gnu::always_inline]] V value(V x) const { return select(x < low, low, select(x > high, high, x)); }
-  [[gnu::always_inline]] V grad(V g, V x) const { return select((x > low) & (x < high), g, V{}); }
+  [[gnu::always_inline]] V grad(V g, V x) const { return select((x <= low) | (x >= high), V{}, g); }
 };
 
 // x tanh(log(1 + e^x)) = x n / d in powers of e = e^-|x|: for x < 0 n = e (e + 2) and d = n + 2, otherwise

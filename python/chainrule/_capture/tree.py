@@ -47,7 +47,7 @@ def flatten(value: Any, tensors: list[_core.Tensor], what: str) -> Any:
 def _parts(value: Any) -> tuple[tuple, list[tuple[str, Any]]] | None:
     """A container's keys, and what it holds with its place in it; None for what is no container.
 
-    A dataclass is made anew from its fields, by its `__init__`: one that keeps more than that is no container.
+    A dataclass is copied field by field, without its `__init__`: one that keeps more than fields is no container.
     """
     kind = type(value)
     if kind is tuple or kind is list:
@@ -57,9 +57,11 @@ def _parts(value: Any) -> tuple[tuple, list[tuple[str, Any]]] | None:
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return (), [(f".{k}", v) for k, v in zip(value._fields, value, strict=True)]
     if dataclasses.is_dataclass(value) and not _stands_for_itself(value):
-        fields = dataclasses.fields(value)
-        if all(f.init for f in fields) and getattr(value, "__dict__", {}).keys() <= {f.name for f in fields}:
-            return tuple(f.name for f in fields), [(f".{f.name}", getattr(value, f.name)) for f in fields]
+        names = tuple(f.name for f in dataclasses.fields(value))
+        if getattr(value, "__dict__", {}).keys() <= set(names) and all(
+            hasattr(value, name) for name in names
+        ):
+            return names, [(f".{name}", getattr(value, name)) for name in names]
     return None
 
 
@@ -112,7 +114,12 @@ def restore(structure: Any, tensors: Iterator[Tensor]) -> Any:
         return kind(zip((k for k, _ in keys), items, strict=True))
     if kind is tuple or kind is list:
         return kind(items)
-    return kind(**dict(zip(keys, items, strict=True))) if keys else kind(*items)
+    if not keys:
+        return kind(*items)
+    value = object.__new__(kind)  # what __init__ and __post_init__ did once must not be done again
+    for name, item in zip(keys, items, strict=True):
+        object.__setattr__(value, name, item)
+    return value
 
 
 def flatten_results(value: Any, tensors: list[_core.Tensor], what: str = "the result") -> Any:

@@ -110,6 +110,7 @@ def kind_of(run: Run) -> dict[str, Any]:
     return {
         "module": [[path, type(module).__name__] for path, module in run.model.named_modules()],
         "tensor": [[n, t.dtype.name, *t.shape] for n, t in run.model.state_dict().items()],
+        "tensor outside of the model": [[n, t.dtype.name, *t.shape] for n, t in run.outside.items()],
         "optimizer": [
             [type(optimizer).__name__, *(len(group["params"]) for group in optimizer.param_groups)]
         ],

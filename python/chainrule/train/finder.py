@@ -15,6 +15,7 @@ from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
 from chainrule.tensor import Tensor
 from chainrule.train.batches import as_loader, refuse_test_part
+from chainrule.train.outside import modules_of, outside_tensors
 from chainrule.train.random_state import RandomState, owners_of
 from chainrule.train.step import Step
 from chainrule.train.table import Table, finish, new_axes
@@ -92,7 +93,7 @@ def lr_find(
         )
     refuse_test_part(op, "train", train)
     loader = as_loader(op, "train", train, batch_size, shuffle=True)
-    restore = _snapshot(model, optimizer, loader)
+    restore = _snapshot(model, loss, penalty, optimizer, loader)
     curve = LRCurve()
     try:
         model.train()
@@ -129,12 +130,13 @@ def _endless(op: str, loader: Any) -> Iterator[Any]:
             raise ValueError(f"{op}: train gave no batches")
 
 
-def _snapshot(model: Module, optimizer: Any, loader: Any) -> Callable[[], None]:
+def _snapshot(model: Module, loss: Any, penalty: Any, optimizer: Any, loader: Any) -> Callable[[], None]:
     """What puts everything back that training changes."""
-    tensors = [(t, t.detach().clone()) for t in (*model.parameters(), *model.buffers())]
+    outside = outside_tensors(model, loss, penalty, optimizer).values()
+    tensors = [(t, t.detach().clone()) for t in (*model.parameters(), *model.buffers(), *outside)]
     modes = [(module, module.training) for module in model.modules()]
     settings = copy.deepcopy(optimizer.state_dict())
-    generators = RandomState([*owners_of(loader), *model.modules()])
+    generators = RandomState([*owners_of(loader), *modules_of(model, loss, penalty)])
     state = generators.get()
 
     @no_grad()

@@ -17,7 +17,8 @@ from chainrule.train.checkpoint import Checkpoint
 from chainrule.train.decision import Decision, named_metrics
 from chainrule.train.evaluate import BATCH_SIZE
 from chainrule.train.history import History
-from chainrule.train.loop import Interrupts, Run
+from chainrule.train.interrupts import Interrupts
+from chainrule.train.loop import Run
 from chainrule.train.step import Step
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
 from chainrule.train.batches import groups, length
 from chainrule.train.callbacks import Callback
@@ -18,6 +17,8 @@ from chainrule.train.checkpoint import Checkpoint
 from chainrule.train.decision import Metrics, as_number
 from chainrule.train.evaluate import joined, measure, scores
 from chainrule.train.history import History
+from chainrule.train.interrupts import Interrupts
+from chainrule.train.outside import modules_of, outside_tensors
 from chainrule.train.random_state import RandomState, owners_of
 from chainrule.train.step import Step, StepResult
 
@@ -29,6 +30,7 @@ class Run:
         model, optimizer, average: as given to fit.
         history: the finished epochs.
         epochs: how many there will be; `done`: how many there were; `epoch`: the number of the one in progress.
+        outside: what is trained besides the model, by name.
         step: updates so far; `position`: updates in this epoch; `updates`: per epoch, None if not known.
     """
 
@@ -65,8 +67,9 @@ class Run:
             step.before_update = self._show_gradients
         self._reason: str | None = None
         self._totals = _Totals()
-        owners = [o for loader in (train, dev) for o in owners_of(loader)] + list(model.modules())
-        self._random = RandomState(owners)
+        self.outside = outside_tensors(model, loss, penalty, optimizer)
+        owners = [o for loader in (train, dev) for o in owners_of(loader)]
+        self._random = RandomState(owners + modules_of(model, loss, penalty))
         self._epoch_random: dict[str, Any] | None = None
 
     @property
@@ -217,6 +220,7 @@ class Run:
             "epoch_random": self._epoch_random,
             "callbacks": [state for callback in self.callbacks if (state := callback.state_dict())],
             "model": self.model.state_dict(),
+            "outside": {name: tensor.detach() for name, tensor in self.outside.items()},
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
         }
@@ -228,6 +232,9 @@ class Run:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
         self.model.load_state_dict(state["model"])
+        with no_grad():
+            for name, tensor in self.outside.items():
+                tensor.copy_(state["outside"][name])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         stateful = [callback for callback in self.callbacks if callback.state_dict()]
@@ -268,35 +275,6 @@ class _Totals:
         vars(totals).update({key: value for key, value in state.items() if key != "parts"})
         totals.parts = [tuple(parts)] if parts else []
         return totals
-
-
-class Interrupts:
-    """Ctrl-C asks for an end after the update in progress; the second one ends it at once.
-
-    Only in the main thread, and where the program has no handler of its own.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._takes = False
-
-    def __enter__(self) -> Interrupts:
-        self._takes = (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-        if self._takes:
-            signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-
-    def __exit__(self, *error: object) -> None:
-        if self._takes:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from chainrule.nn.utils import clip_grad_norm_, clip_grad_value_
 from chainrule.ops import stack
 from chainrule.tensor import Tensor
 from chainrule.train.batches import split_batch
+from chainrule.train.outside import modules_of
 
 
 class StepResult(NamedTuple):
@@ -64,7 +65,8 @@ class Step:
         gradients = _gradient_step(op, model, loss, penalty, parameters, keep)
         update = _update_step(optimizer, average, parameters, clip_norm, clip_value)
         # What forward changes beside the weights: batch norm's statistics would keep a NaN.
-        self._buffers = [(b, b.detach().clone()) for b in model.buffers()] if stop_at_bad else []
+        buffers = [b for m in modules_of(model, loss, penalty) for b in m.buffers(recurse=False)]
+        self._buffers = [(b, b.detach().clone()) for b in buffers] if stop_at_bad else []
         self._gradients = captured(gradients) if capture else gradients
         self._update = captured(update) if capture else update
 

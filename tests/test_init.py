@@ -102,7 +102,17 @@ def normal_cdf(z):
 
 @pytest.mark.parametrize(
     ("mean", "std", "a", "b"),
-    [(0, 1, -2, 2), (0, 1, -0.3, 0.1), (1, 0.5, 0, 1.2), (0, 1, 2, 4), (0, 1, -5, -2.5), (0.0, 0.02, -2, 2)],
+    [
+        *[
+            (0, 1, -2, 2),
+            (0, 1, -0.3, 0.1),
+            (1, 0.5, 0, 1.2),
+            (0, 1, 2, 4),
+            (0, 1, -5, -2.5),
+            (0.0, 0.02, -2, 2),
+        ],
+        *[(0, 1, 2, 90), (0, 1, -400, -1), (1, 0.5, 2.5, 2.7), (0, 1, 1, math.inf), (0, 2, -math.inf, -4)],
+    ],
 )
 def test_a_truncated_normal_has_its_distribution(mean, std, a, b):
     n = 50_000
@@ -113,6 +123,25 @@ def test_a_truncated_normal_has_its_distribution(mean, std, a, b):
     expected = (normal_cdf((np.sort(x) - mean) / std) - low) / (high - low)
     # Kolmogorov and Smirnov's distance: above 2 / sqrt(n) by chance in one of 1,500 runs, but the seed is fixed.
     assert np.abs(expected - (np.arange(n) + 0.5) / n).max() < 2 / math.sqrt(n)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "a", "b"), [(0, 1e-3, 0.1, 2), (0.5, 1e-3, -2, 0.4), (0, 1, 100, math.inf)]
+)
+def test_far_from_the_mean_a_truncated_normal_falls_off_exponentially(mean, std, a, b):
+    x = cr.empty(20_000, dtype=cr.float64)
+    x = init.trunc_normal_(x, mean, std, a, b, generator=cr.Generator().manual_seed(5)).numpy()
+    edge = a if mean < a else b
+    slope = abs(edge - mean) / std
+    d = np.abs(x - edge) / std * slope  # exponential with mean 1, up to 1 / slope² (Mills)
+    assert a <= x.min()
+    assert x.max() <= b
+    assert abs(d.mean() - 1) < 5 / math.sqrt(20_000)
+    assert abs(np.exp(-d).mean() - 0.5) < 5 * math.sqrt(1 / 12 / 20_000)
+
+
+def test_bounds_that_are_hopelessly_far_give_the_nearer_one():
+    assert init.trunc_normal_(cr.empty(50), 0.0, 1e-6, 0.1, 2.0).numpy() == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (7, 3), (3, 7), (4, 2, 3), (1, 9)])
@@ -152,6 +181,11 @@ def test_empty_tensors_are_left():
         (lambda: init.eye_(cr.empty(3)), r"eye_: the tensor needs 2 dimensions, got \[3\]"),
         (lambda: init.trunc_normal_(cr.empty(3), std=0), "needs std > 0 and a < b, got std=0"),
         (lambda: init.trunc_normal_(cr.empty(3), a=2.0), "a=2.0, b=2.0"),
+        (
+            lambda: init.trunc_normal_(cr.empty(3), math.nan),
+            "trunc_normal_: mean and std must be finite, got mean=nan",
+        ),
+        (lambda: init.trunc_normal_(cr.empty(3), std=math.inf), "trunc_normal_: mean and std must be finite"),
         (lambda: init.xavier_normal_(cr.empty(3)), "xavier_normal_: the tensor needs at least 2 dimensions"),
         (lambda: init.kaiming_normal_(cr.empty(3, 3), mode="fan"), "mode must be one of fan_in, fan_out"),
     ],

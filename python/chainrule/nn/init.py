@@ -132,17 +132,19 @@ def trunc_normal_(
     """Normal with `mean` and `std`, where values outside [a, b] are drawn again until they fall inside.
 
     How many numbers are drawn depends on what they are. Where less than 0.3 of the normal distribution
-    is inside, the proposals are uniform over [a, b), each kept with its density over the largest one.
+    is inside, the proposals are uniform over [a, b), or in a long tail exponential (Robert, 1995), each kept
+    with its density over the largest one. A bound may be infinite.
 
     Raises:
-        ValueError: std is not positive, or a is not below b.
+        ValueError: std is not positive, a is not below b, or mean or std is not finite.
     """
     if not (std > 0 and a < b):
         raise ValueError(f"trunc_normal_: needs std > 0 and a < b, got std={std}, a={a}, b={b}")
+    if not (math.isfinite(mean) and math.isfinite(std)):
+        raise ValueError(f"trunc_normal_: mean and std must be finite, got mean={mean}, std={std}")
     _validate.not_recording("trunc_normal_")
     low, high = (math.erf((bound - mean) / (std * math.sqrt(2.0))) for bound in (a, b))
     from_normal = (high - low) / 2 > 0.3
-    peak = ((min(max(mean, a), b) - mean) / std) ** 2
     with no_grad():
         result = pending = None
         while pending is None or pending.any():
@@ -151,12 +153,33 @@ def trunc_normal_(
                 ops.normal_(x, mean, std, generator=generator)
                 bad = ops.logical_or(x < a, x > b)
             else:
-                ops.uniform_(x, a, b, generator=generator)
-                chance = ops.uniform_(creation.empty_like(tensor), generator=generator)
-                bad = chance > ops.exp((peak - ((x - mean) / std) ** 2) / 2)
+                x, density = _far_from_the_mean(x, mean, std, a, b, generator)
+                bad = ops.uniform_(creation.empty_like(tensor), generator=generator) > density
             result = x if pending is None else ops.where(pending, x, result)
             pending = bad if pending is None else ops.logical_and(pending, bad)
         return tensor.copy_(result)
+
+
+def _far_from_the_mean(
+    x: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Proposals in [a, b], shaped as `x`, and the probability of keeping each.
+
+    All is measured from the densest point, where a difference of squares would lose its digits far out.
+    """
+    edge = min(max(mean, a), b)
+    slope, room = (
+        abs(edge - mean) / std,
+        (b - a) / std,
+    )  # the logarithm of the density falls by d · (slope + d / 2)
+    if slope * room > 1:  # the densest point is a bound, and most of [a, b] is far less dense
+        u = ops.uniform_(x, generator=generator)
+        d = ops.log1p(u * math.expm1(-slope * room)) / -slope
+        x = ops.clamp(edge + (std if edge == a else -std) * d, a, b)
+        return x, ops.exp(d * d / -2)
+    ops.uniform_(x, a, b, generator=generator)
+    d = (x - edge) / std
+    return x, ops.exp(-(ops.abs(d) * slope + d * d / 2))
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:

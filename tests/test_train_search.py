@@ -134,6 +134,8 @@ def test_ctrl_c_ends_the_search_with_what_there_is():
         ({"a": []}, None, "search: a has no values to try"),
         ({"a": train.uniform(0, 1)}, None, "search: a has no end of values; say how many trials"),
         ({"a": [1]}, 0, "search: n must be positive"),
+        ({"a": "relu"}, None, "search: a must be a list of values or a distribution, got 'relu'"),
+        ({"a": nn.ReLU}, 3, "search: a must be a list of values or a distribution, got <class"),
     ],
 )
 def test_bad_spaces_are_errors(space, n, text):
@@ -174,7 +176,26 @@ def test_a_learning_curve_has_a_training_for_each_size_of_nested_parts():
             train.learning_curve(make, fit, TRAIN, sizes=[size])
 
 
+@pytest.mark.parametrize("score", [np.float32(0.5), np.float64(0.5), cr.tensor([0.5])])
+def test_a_score_may_be_a_number_of_numpy_or_a_tensor(score):
+    row = train.search({"a": [1]}, lambda a: score)[0]
+    assert (row["score"], type(row["score"])) == (0.5, float)
+
+
 # ---- learning rates ----
+
+
+@pytest.mark.parametrize(
+    ("rates", "moved"), [((0.1, 0.0), (1, 0)), ((0.0, 0.1), (0, 1)), ((0.0, 0.0), (1, 1))]
+)
+def test_a_group_with_rate_0_stays_while_the_finder_trains_others(rates, moved):
+    model = make()
+    before = [model[0].weight.tolist(), model[2].weight.tolist()]
+    seen = []
+    model.register_forward_hook(lambda *_: seen.append([model[0].weight.tolist(), model[2].weight.tolist()]))
+    groups = [{"params": model[i].parameters(), "lr": rate} for i, rate in zip((0, 2), rates)]
+    train.lr_find(model, F.cross_entropy, cr.optim.SGD(groups, 0.1), TRAIN, low=0.01, steps=5)
+    assert tuple(int(now != then) for now, then in zip(seen[-1], before)) == moved
 
 
 def test_the_finder_puts_everything_back():

@@ -72,8 +72,8 @@ def lr_find(
     """Trains for some steps with a learning rate that grows from `low` to `high`, and looks at the loss.
 
     (Smith, 2017.) It ends early where the smoothed loss is `diverged` times its lowest, or not finite. Groups of
-    parameters keep the ratios of their rates. Afterwards model, optimizer, modes and random generators are as
-    before, to the bit, also after an error.
+    parameters keep the ratios of their rates to the first that is not 0; a group with 0 stays as it is, unless all
+    have 0. Afterwards model, optimizer, modes and random generators are as before, to the bit, also after an error.
 
     Args:
         train: as in ``fit``; it is started again as often as needed.
@@ -98,8 +98,9 @@ def lr_find(
     try:
         model.train()
         optimizer.zero_grad()
-        first = optimizer.param_groups[0]["lr"] or 1.0
-        ratios = [(group["lr"] / first or 1.0) for group in optimizer.param_groups]
+        rates = [group["lr"] for group in optimizer.param_groups]
+        first = next(filter(None, rates), None)
+        ratios = [1.0 if first is None else rate / first for rate in rates]
         take_step = Step(op, model, loss, optimizer, penalty=penalty)
         mean, lowest, batches = 0.0, math.inf, _endless(op, loader)
         for number in range(steps):

@@ -244,6 +244,9 @@ def log_uniform(low: float, high: float) -> Draw:
 def _settings(space: Mapping[str, Any], n: int | None, rng: random.Random) -> Iterator[dict[str, Any]]:
     if not isinstance(space, Mapping) or not space:
         raise ValueError(f"search: space must be a dictionary of lists or distributions, got {space!r}")
+    for name, values in space.items():
+        if isinstance(values, str | bytes | type):
+            raise ValueError(f"search: {name} must be a list of values or a distribution, got {values!r}")
     lists = {name: list(values) for name, values in space.items() if not callable(values)}
     for name, values in lists.items():
         if not values:
@@ -276,6 +279,8 @@ def _row(op: str, outcome: Any, monitor: str) -> dict[str, Any]:
             "epochs": len(outcome),
             "kept_epoch": outcome.kept_epoch or outcome[-1]["epoch"],
         }
+    if isinstance(outcome, np.generic) or (isinstance(outcome, Tensor) and outcome.numel() == 1):
+        outcome = outcome.item()
     if isinstance(outcome, bool) or not isinstance(outcome, int | float):
         raise TypeError(f"{op}: expected a History or a number, got {type(outcome).__name__}")
     return {"score": float(outcome)}

@@ -41,7 +41,8 @@ class Callback:
         """After every update."""
 
     def on_epoch_end(self, run: Run, row: dict[str, Any]) -> None:
-        """After dev was measured; `row` is the history's new row and may be added to."""
+        """After dev was measured; `row` is the history's new row and may be added to: numbers (also tensors
+        and arrays of one), texts and None; TypeError for others."""
 
     def on_fit_end(self, run: Run) -> None:
         """At the end, also after an interruption; not after an error."""

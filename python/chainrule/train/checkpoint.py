@@ -115,10 +115,17 @@ def kind_of(run: Run) -> dict[str, Any]:
             [type(optimizer).__name__, *(len(group["params"]) for group in optimizer.param_groups)]
         ],
         "average": [[None if run.average is None else run.average.decay]],
-        "callback": [_callback(callback) for callback in run.callbacks if callback.state_dict()],
+        "callback": [_callback(callback) for callback in run.callbacks if has_state(callback)],
         "batches per update": [[run.accumulate]],
         "updates per epoch": [[run.updates]],
     }
+
+
+def has_state(callback: Callback) -> bool:
+    """Whether a callback has something to save, now or later: its class says so, not what it has at first."""
+    if isinstance(callback, Checkpoint):
+        return callback.best is not None
+    return getattr(callback.state_dict, "__func__", None) is not Callback.state_dict
 
 
 def _callback(callback: Callback) -> list[str]:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from chainrule._capture import capture as captured
 from chainrule._validate import choice, integer
 from chainrule.nn import Module
@@ -20,6 +22,7 @@ from chainrule.train.history import History
 from chainrule.train.interrupts import Interrupts
 from chainrule.train.loop import Run
 from chainrule.train.step import Step
+from chainrule.train.table import brief
 
 
 def fit(
@@ -185,6 +188,8 @@ def _train(run: Run, quiet: bool) -> History:
         if not run.model.training:
             run.model.train()
         run.optimizer.zero_grad()
+        for group in run.optimizer.param_groups:  # NumPy's numbers would fail at the first save
+            group.update({k: v.item() for k, v in group.items() if isinstance(v, np.generic)})
         for callback in run.callbacks:
             callback.on_fit_start(run)
         with Interrupts() as interrupts, _Progress(run, quiet) as progress:
@@ -220,7 +225,7 @@ class _Progress:
     def show(self, row: dict[str, Any]) -> None:
         if self._bar is not None:
             shown = {k: v for k, v in row.items() if k not in ("epoch", "step", "seconds")}
-            text = " ".join(f"{name}={value:.4g}" for name, value in shown.items() if value is not None)
+            text = " ".join(f"{name}={brief(value, 4)}" for name, value in shown.items() if value is not None)
             self._bar.set_postfix_str(f"epoch {row['epoch']}/{self._run.epochs} {text}", refresh=False)
 
     def __exit__(self, *error: object) -> None:

@@ -13,7 +13,7 @@ from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
 from chainrule.train.batches import groups, length
 from chainrule.train.callbacks import Callback
-from chainrule.train.checkpoint import Checkpoint
+from chainrule.train.checkpoint import Checkpoint, has_state
 from chainrule.train.decision import Metrics, as_number
 from chainrule.train.evaluate import joined, measure, scores
 from chainrule.train.history import History
@@ -21,6 +21,7 @@ from chainrule.train.interrupts import Interrupts
 from chainrule.train.outside import modules_of, outside_tensors
 from chainrule.train.random_state import RandomState, owners_of
 from chainrule.train.step import Step, StepResult
+from chainrule.train.table import plain
 
 
 class Run:
@@ -183,6 +184,7 @@ class Run:
         self.history.rows.append(row)
         for callback in self.callbacks:
             callback.on_epoch_end(self, row)
+            row.update({name: plain("fit", name, value) for name, value in row.items()})
         self.done, self.position = self.done + 1, 0
         self._epoch_random, self._totals = None, _Totals()
         if self.checkpoint is not None:
@@ -218,7 +220,7 @@ class Run:
             "totals": self._totals.state_dict(),
             "random": self._random.get(),
             "epoch_random": self._epoch_random,
-            "callbacks": [state for callback in self.callbacks if (state := callback.state_dict())],
+            "callbacks": [callback.state_dict() for callback in self.callbacks if has_state(callback)],
             "model": self.model.state_dict(),
             "outside": {name: tensor.detach() for name, tensor in self.outside.items()},
             "optimizer": self.optimizer.state_dict(),
@@ -237,7 +239,7 @@ class Run:
                 tensor.copy_(state["outside"][name])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        stateful = [callback for callback in self.callbacks if callback.state_dict()]
+        stateful = [callback for callback in self.callbacks if has_state(callback)]
         for callback, saved in zip(stateful, state["callbacks"], strict=True):
             callback.load_state_dict(saved)
         self.done, self.step, self.position = state["done"], state["step"], state["position"]

@@ -5,9 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
+
+from chainrule.tensor import Tensor
 
 
 class Table:
@@ -64,7 +69,7 @@ class Table:
 
     def __repr__(self) -> str:
         columns = self.columns
-        cells = [columns, *([_text(row.get(name)) for name in columns] for row in self.rows)]
+        cells = [columns, *([brief(row.get(name)) for name in columns] for row in self.rows)]
         widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in cells]
         return "\n".join(line.rstrip() for line in lines) if columns else f"{type(self).__name__}: no rows"
@@ -100,13 +105,23 @@ def finish(figure: Any, path: str | os.PathLike[str] | None) -> Any:
     return figure
 
 
+def plain(op: str, name: str, value: Any) -> Any:
+    """A value of a row as a Python number, text or None; TypeError, which names it, for what is none of these."""
+    if isinstance(value, np.generic | np.ndarray | Tensor) and math.prod(value.shape) == 1:
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{op}: column {name!r} must be a number, a text or None, got {type(value).__name__}")
+
+
 def json_line(row: Mapping[str, Any]) -> str:
     """A row as one line of JSON; what JSON lacks, NaN and infinity, as text."""
     plain = {k: repr(v) if isinstance(v, float) and v - v != 0 else v for k, v in row.items()}
     return json.dumps(plain, allow_nan=False) + "\n"
 
 
-def _text(value: Any) -> str:
+def brief(value: Any, digits: int = 5) -> str:
+    """A number with few digits, a text as it is, - for None."""
     if value is None:
         return "-"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

@@ -110,6 +110,13 @@ def test_the_area_of_several_classes_is_of_their_probabilities():
     assert train.evaluate(logged, (x, y), "roc_auc", nn.NLLLoss())["roc_auc"] == pytest.approx(expected)
 
 
+def test_the_function_that_the_error_names_measures_labels_of_both_signs():
+    model, metrics = network(1), train.metrics
+    named = {"accuracy": lambda output, target: metrics.accuracy(output > 0, target > 0)}
+    expected = (np.sign(train.predict(model, X).numpy()) == SIGNS.numpy()).mean()
+    assert train.evaluate(model, (X, SIGNS), named, nn.HingeLoss())["accuracy"] == expected
+
+
 def test_predict_takes_tensors_arrays_datasets_and_loaders():
     model, (x, y) = network(), data()
     expected = train.predict(model, x)
@@ -129,6 +136,7 @@ def test_a_penalty_is_part_of_the_loss_in_either_mode():
 
 
 X, Y = data(4)
+SIGNS = cr.tensor([[-1.0], [1.0], [1.0], [-1.0]])
 BAD = {
     "nothing": (lambda m: train.evaluate(m, (X, Y)), ValueError, "evaluate: nothing to measure"),
     "empty": (lambda m: train.evaluate(m, (X[:0], Y[:0]), "accuracy"), ValueError, "evaluate: data is empty"),
@@ -151,7 +159,22 @@ BAD = {
     "vector": (
         lambda m: train.evaluate(m, (X, Y), loss=nn.CrossEntropyLoss(reduction="none")),
         ValueError,
-        "evaluate: loss must return one number",
+        r"evaluate: loss must be a mean over samples, got CrossEntropyLoss\(reduction='none'\); take reduction='mean'",
+    ),
+    "sum": (
+        lambda m: train.evaluate(m, (X, Y), loss=nn.CrossEntropyLoss(reduction="sum")),
+        ValueError,
+        r"evaluate: loss must be a mean over samples, got CrossEntropyLoss\(reduction='sum'\); take reduction='mean'",
+    ),
+    "threshold of two columns": (
+        lambda m: train.evaluate(m, (X, Y), "f1", F.cross_entropy, threshold=0.3),
+        ValueError,
+        r"evaluate: a threshold decides on one number per sample, got 0.3 for outputs of shape \[4, 2\]",
+    ),
+    "hinge": (
+        lambda m: train.evaluate(network(1), (X, SIGNS), "accuracy", nn.HingeLoss(), outputs="logits"),
+        ValueError,
+        r"compares classes 0 and 1, got targets \[-1.0, 1.0\]; for -1 and 1 \(HingeLoss\) give a function such as",
     ),
     "no outputs": (
         lambda m: train.predict(network(1), X, threshold=0.5),

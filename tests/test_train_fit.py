@@ -213,7 +213,10 @@ BAD = {
         ValueError,
         "fit: one Checkpoint is enough, got 2",
     ),
-    "clip": ({"clip_norm": -1.0}, ValueError, "clip_grad_norm_: max_norm must be at least 0"),
+    "clip": ({"clip_norm": -1.0}, ValueError, "fit: clip_norm must be non-negative, got -1.0"),
+    "clip value": ({"clip_value": -1.0}, ValueError, "fit: clip_value must be non-negative, got -1.0"),
+    "sum": ({"loss": nn.CrossEntropyLoss(reduction="sum")}, ValueError, "fit: loss must be a mean over samples"),
+    "average of another": ({"average": train.EMA(nn.Linear(2, 2))}, ValueError, "fit: average is of another model"),
     "average": ({"average": 1.0}, ValueError, r"EMA: decay must be in \[0, 1\), got 1.0"),
 }  # fmt: skip
 

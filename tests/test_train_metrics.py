@@ -49,6 +49,7 @@ BAD = {
     "other classes": (lambda: metrics.roc_auc([0.1, 0.2], [1, 2]), "both classes, 0 and 1, got"),
     "a class is missing": (lambda: metrics.roc_auc(np.full((2, 4), 0.25), [0, 3]), "each of 4 classes must occur"),
     "logits": (lambda: metrics.roc_auc(np.ones((3, 3)), [0, 1, 2]), "must be probabilities, which sum to 1"),
+    "two logits": (lambda: metrics.roc_auc([[2.0, 1.0], [0.5, 3.0]], [0, 1]), "must be probabilities, which sum to 1"),
     "NaN": (lambda: metrics.roc_auc([0.1, math.nan], [0, 1]), "roc_auc: scores have NaN"),
     "three classes": (lambda: metrics.f1([0, 1, 2], [0, 1, 1]), r"needs two classes, .* got \[0, 1, 2\]"),
     "no positive": (lambda: metrics.precision([0, 2], [0, 2]), "1 being one"),

@@ -49,6 +49,10 @@ class EMA:
             [full((), value, dtype=p.dtype) for p in self._parameters] for value in (0.0, 1.0)
         )
 
+    def shares(self, model: Module) -> bool:
+        """Whether any parameter of `model` is among the averaged ones."""
+        return not {id(p) for p in self._parameters}.isdisjoint(map(id, model.parameters()))
+
     def update(self) -> None:
         """Takes the weights of now into the average; after each step of the optimizer."""
         self.add()

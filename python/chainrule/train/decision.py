@@ -52,8 +52,8 @@ class Decision:
     """How outputs are read: as logits, probabilities, log-probabilities or values, and where class 1 begins.
 
     A model of two classes may give one number per sample; it is class 1 if its probability is above
-    `threshold`. Of several numbers the largest is the class, whatever they are. `outputs` follows from a loss
-    of this library.
+    `threshold`. Of several numbers the largest is the class, whatever they are: there another threshold than 0.5
+    is refused. `outputs` follows from a loss of this library.
 
     Raises ValueError for another word, and for a threshold outside of (0, 1).
     """
@@ -103,11 +103,29 @@ class Decision:
             )
         if name == "roc_auc":
             return metrics.roc_auc(output if _is_single(output) else self.probabilities(output), target)
+        self._check_classes(name, output, target)
         columns = 2 if _is_single(output) else output.shape[1]
         if name == "confusion_matrix":
             return metrics.confusion_matrix(self.classes(output), target, columns)
         average = {} if name == "accuracy" else {"average": "binary" if columns == 2 else "macro"}
         return _CLASSES[name](self.classes(output), target, **average)
+
+    def _check_classes(self, name: str, output: Tensor, target: Tensor) -> None:
+        """ValueError where a score would compare with other classes than the target's, or ignore the threshold."""
+        if not _is_single(output):
+            if self.threshold != 0.5:
+                raise ValueError(
+                    f"{self.op}: a threshold decides on one number per sample, got {self.threshold} for outputs of "
+                    f"shape {list(output.shape)}; there the class is the largest"
+                )
+            return
+        labels = np.unique(target.detach().numpy())
+        if not np.isin(labels, (0, 1)).all():
+            raise ValueError(
+                f"{self.op}: {name} of one number per sample compares classes 0 and 1, got targets "
+                f"{labels[:5].tolist()}; for -1 and 1 (HingeLoss) give a function such as "
+                f"{{{name!r}: lambda output, target: metrics.{name}(output > 0, target > 0)}}"
+            )
 
 
 Metrics = Mapping[str, Callable[[Tensor, Tensor], Any]]

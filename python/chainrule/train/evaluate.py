@@ -12,7 +12,7 @@ from chainrule.ops import cat
 from chainrule.tensor import Tensor
 from chainrule.train.batches import as_loader, split_batch
 from chainrule.train.decision import Decision, Metrics, named_metrics
-from chainrule.train.step import scalar_loss
+from chainrule.train.step import refuse_sum, scalar_loss
 
 BATCH_SIZE = 256
 
@@ -52,10 +52,11 @@ def evaluate(
             gives, as far as it is a loss of this library.
         outputs: what the model gives, 'logits' or 'probabilities', where no loss says so and one number per
             sample has to become a class.
-        threshold: such a number is class 1 where its probability is above this.
+        threshold: such a number is class 1 where its probability is above this; only 0.5 with several numbers.
 
     Raises:
-        ValueError: data is empty, a metric has no value (ROC-AUC of one class), `outputs` is needed.
+        ValueError: data is empty, a metric has no value (ROC-AUC of one class), `outputs` is needed, a threshold does
+            not apply, classes of one number per sample are not 0 and 1, or a loss is no mean (reduction='sum').
         TypeError: a batch is no (inputs..., target).
 
     Example:
@@ -63,6 +64,7 @@ def evaluate(
         {'loss': 0.21, 'accuracy': 0.93, 'f1': 0.91}
     """
     op = "evaluate"
+    refuse_sum(op, loss)
     decision = Decision(op, loss, outputs, threshold)
     named = named_metrics(op, metrics, decision)
     loader = as_loader(op, "data", data, batch_size, shuffle=False)

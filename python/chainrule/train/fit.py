@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._capture import capture as captured
-from chainrule._validate import choice, integer
+from chainrule._validate import choice, integer, real
 from chainrule.nn import Module
 from chainrule.tensor import Tensor
 from chainrule.train.average import EMA
@@ -21,7 +21,7 @@ from chainrule.train.evaluate import BATCH_SIZE
 from chainrule.train.history import History
 from chainrule.train.interrupts import Interrupts
 from chainrule.train.loop import Run
-from chainrule.train.step import Step
+from chainrule.train.step import Step, refuse_sum
 from chainrule.train.table import brief
 
 
@@ -83,8 +83,8 @@ def fit(
     then has what it would have had at the end: the best weights with EarlyStopping, else those of now.
 
     Raises:
-        ValueError: epochs below 1, data that is empty or a test part, a loss that gives no single number, a
-            metric that has no value, a checkpoint of another training.
+        ValueError: epochs below 1, a limit below 0, data that is empty or a test part, a loss that is no mean or gives
+            no single number, a metric that has no value, an average of another model, a checkpoint of another training.
         FileExistsError: the directory has a checkpoint, and resume is off.
         FloatingPointError: the loss or a gradient is not finite, with nan='raise'.
 
@@ -97,6 +97,10 @@ def fit(
     integer(op, "epochs", epochs)
     integer(op, "accumulate", accumulate)
     choice(op, "nan", nan, ("raise", "skip", "warn"))
+    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+        if limit is not None:
+            real(op, name, limit, "non-negative")
+    refuse_sum(op, loss)
     for name, data in (("train", train), ("dev", dev)):
         refuse_test_part(op, name, data)
     decision = Decision(op, loss, outputs, threshold)
@@ -107,6 +111,10 @@ def fit(
     callbacks, saver = _callbacks(callbacks, schedule, checkpoint, resume, dev is not None)
     if isinstance(average, float | int):
         average = EMA(model, average)
+    if isinstance(average, EMA) and not average.shares(model):
+        raise ValueError(
+            "fit: average is of another model, so this one would not be averaged; take EMA(model)"
+        )
     step = Step(
         op,
         model,

@@ -100,6 +100,10 @@ def roc_auc(scores: Any, target: Any, average: str = "macro") -> float:
     scores = _array("roc_auc", "scores", scores).astype(np.float64)
     if np.isnan(scores).any():
         raise ValueError("roc_auc: scores have NaN")
+    if scores.ndim == 2 and scores.shape[1] > 1 and not np.allclose(scores.sum(axis=1), 1, atol=1e-4):
+        raise ValueError(
+            "roc_auc: the scores of several classes must be probabilities, which sum to 1; use softmax"
+        )
     if scores.ndim == 2 and scores.shape[1] == 2:  # two columns say the same twice
         scores = scores[:, 1]
     if scores.ndim == 1 or scores.shape[1] == 1:
@@ -113,10 +117,6 @@ def roc_auc(scores: Any, target: Any, average: str = "macro") -> float:
         return _area(scores.reshape(-1), target == 1)
     target = _class_array("roc_auc", "target", target)
     _same_length("roc_auc", scores, target)
-    if not np.allclose(scores.sum(axis=1), 1, atol=1e-4):
-        raise ValueError(
-            "roc_auc: the scores of several classes must be probabilities, which sum to 1; use softmax"
-        )
     occur, counts = np.unique(target, return_counts=True)
     if occur.tolist() != list(range(scores.shape[1])):
         raise ValueError(

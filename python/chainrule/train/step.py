@@ -36,6 +36,16 @@ def scalar_loss(op: str, value: Any) -> Tensor:
     return value.reshape(()) if value.ndim else value
 
 
+def refuse_sum(op: str, loss: Any) -> None:
+    """ValueError for a loss of this library that is no mean: an epoch's loss is a mean over samples."""
+    reduction = getattr(loss, "reduction", "mean")
+    if type(loss).__module__ == "chainrule.nn.loss" and reduction in ("sum", "none"):
+        raise ValueError(
+            f"{op}: loss must be a mean over samples, got {type(loss).__name__}(reduction={reduction!r}); take "
+            "reduction='mean'"
+        )
+
+
 class Step:
     """Trains on a group of batches: their gradients add up to that of one large batch, then one update.
 

@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, train
-from chainrule.data import TensorDataset, mark_part
+from chainrule.data import TensorDataset, mark_part, train_test_split
 from chainrule.nn import functional as F
 
 
@@ -86,15 +86,15 @@ def test_a_grid_tries_every_combination_from_the_same_seed():
 
 def test_random_draws_follow_the_seed_stay_in_range_and_of_lists_never_repeat():
     space = {"lr": train.log_uniform(1e-4, 1e-1), "p": train.uniform(0.2, 0.4), "hidden": [2, 3]}
-    tries = [train.search(space, lambda lr, p, hidden: lr, 40, seed=s).rows for s in (1, 1, 2)]
+    tries = [train.search(space, lambda lr, p, hidden: lr, 40, mode="min", seed=s).rows for s in (1, 1, 2)]
     assert tries[0] == tries[1] != tries[2]
     rates = [row["lr"] for row in tries[0]]
     assert 1e-4 < min(rates) < 1e-3 < 1e-2 < max(rates) < 1e-1
     assert all(0.2 <= row["p"] <= 0.4 for row in tries[0])
     assert {row["hidden"] for row in tries[0]} == {2, 3}
-    lists = train.search({"a": range(5), "b": range(5)}, lambda a, b: a, 20)
+    lists = train.search({"a": range(5), "b": range(5)}, lambda a, b: a, 20, mode="min")
     assert len({(row["a"], row["b"]) for row in lists}) == 20
-    assert len(train.search({"a": range(5)}, lambda a: a, 20)) == 5
+    assert len(train.search({"a": range(5)}, lambda a: a, 20, mode="min")) == 5
 
 
 def test_a_trial_that_fails_is_noted_and_the_others_go_on():
@@ -103,7 +103,7 @@ def test_a_trial_that_fails_is_noted_and_the_others_go_on():
             raise ValueError("too large")
         return math.nan if a == 1 else float(a)
 
-    results = train.search({"a": [3, 2, 1]}, objective)
+    results = train.search({"a": [3, 2, 1]}, objective, mode="min")
     assert results["error"] == [None, "ValueError: too large", None]
     assert results.best["a"] == 3
     with pytest.raises(ValueError, match="too large"):
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_the_search_with_what_there_is():
             raise KeyboardInterrupt
         return a
 
-    results = train.search({"a": [1, 2, 3, 4]}, objective)
+    results = train.search({"a": [1, 2, 3, 4]}, objective, mode="min")
     assert (results["score"], results.interrupted) == ([1.0, 2.0], True)
 
     class Interrupting(train.Callback):
@@ -178,7 +178,7 @@ def test_a_learning_curve_has_a_training_for_each_size_of_nested_parts():
 
 @pytest.mark.parametrize("score", [np.float32(0.5), np.float64(0.5), cr.tensor([0.5])])
 def test_a_score_may_be_a_number_of_numpy_or_a_tensor(score):
-    row = train.search({"a": [1]}, lambda a: score)[0]
+    row = train.search({"a": [1]}, lambda a: score, mode="min")[0]
     assert (row["score"], type(row["score"])) == (0.5, float)
 
 
@@ -265,7 +265,7 @@ def test_the_finder_takes_no_test_part_and_suggests_nothing_without_a_fall():
 def test_every_table_draws_itself(tmp_path):
     pytest.importorskip("matplotlib")
     rates = {"lr": train.log_uniform(1e-4, 1), "kind": ["a", "b"]}
-    results = train.search(rates, lambda lr, kind: lr, 20)
+    results = train.search(rates, lambda lr, kind: lr, 20, mode="min")
     left, right = results.plot(tmp_path / "results.png").axes
     assert (left.get_xlabel(), left.get_xscale(), right.get_xlabel()) == ("lr", "log", "kind")
     curve = train.learning_curve(make, fit, TRAIN, sizes=(0.5, 1.0))
@@ -279,3 +279,17 @@ def test_every_table_draws_itself(tmp_path):
     for empty in (train.Results("dev_loss", -1), train.LearningCurve("dev_loss", -1)):
         with pytest.raises(ValueError, match="nothing to plot"):
             empty.plot()
+
+
+def test_a_number_needs_its_direction():
+    with pytest.raises(ValueError, match="search: the objective gave a number; say mode='max' or mode='min'"):
+        train.search({"a": [0.5, 0.9]}, lambda a: a)
+    assert train.search({"a": [0.5, 0.9]}, lambda a: a, mode="max").best["a"] == 0.9
+
+
+def test_a_learning_curve_refuses_the_test_part_in_arrays_too():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((40, 3)).astype(np.float32), rng.integers(0, 2, 40)
+    _, x_test, _, y_test = train_test_split(x, y, test_size=0.5, seed=0)
+    with pytest.raises(ValueError, match="test part"):
+        train.learning_curve(lambda: None, lambda model, part: None, (x_test, y_test))

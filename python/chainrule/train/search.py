@@ -16,6 +16,7 @@ from chainrule.data import Subset, TensorDataset
 from chainrule.nn import Module
 from chainrule.random import manual_seed
 from chainrule.tensor import Tensor
+from chainrule.train.batches import refuse_test_part
 from chainrule.train.history import History, direction
 from chainrule.train.table import Table, finish, new_axes
 
@@ -144,7 +145,8 @@ def search(
             the model on dev.
         n: None tries every combination of lists; a number draws that many at random, of lists never the same
             twice.
-        monitor, mode: the column that is compared, of dev, and whether 'min' or 'max' is better.
+        monitor, mode: the column that is compared, of dev, and whether 'min' or 'max' is better, which has to be
+            said of numbers.
         seed: of the draws; also ``manual_seed(seed)`` before each trial, so that only the settings differ.
 
     Returns a table with the settings and the score of each trial; one that failed has no score but an `error`.
@@ -170,6 +172,8 @@ def search(
         except Exception as failure:  # an hour of other trials is worth more than this one
             error, outcome = failure, None
             row = {"score": None, "error": f"{type(failure).__name__}: {failure}"}
+        if mode == "auto" and row["score"] is not None and not isinstance(outcome, History):
+            raise ValueError("search: the objective gave a number; say mode='max' or mode='min'")
         results.rows.append({**settings, **row})
         if isinstance(outcome, History) and outcome.interrupted:
             results.interrupted = True
@@ -206,6 +210,7 @@ def learning_curve(
     """
     op = "learning_curve"
     curve = LearningCurve(monitor, _dev_direction(op, monitor, mode))
+    refuse_test_part(op, "train", train)
     if isinstance(train, tuple | list) and train and all(isinstance(t, Tensor | np.ndarray) for t in train):
         train = TensorDataset(*(t if isinstance(t, Tensor) else tensor(t) for t in train))
     total = len(train)

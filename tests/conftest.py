@@ -1,3 +1,5 @@
+import signal
+
 import numpy as np
 import pytest
 
@@ -22,3 +24,9 @@ def threads():
     before = cr.get_num_threads()
     yield cr.set_num_threads
     cr.set_num_threads(before)
+
+
+def pytest_configure() -> None:
+    """Shells start what runs in the background with Ctrl-C ignored; tests press it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -149,7 +149,7 @@ NATIVE = [
     fault("random: offset of a draw", KERNELS + "philox.h",
           "first_block(cell[1] + offset)", "first_block(cell[1])", "seed or replay", tests="tests/test_random.py"),
     fault("optim: bias correction", KERNELS + "optim.cpp",
-          "lr / (1 - power(beta1, t[0]))", "lr", "formulas", tests="tests/test_optim.py"),
+          "m.lr / (1 - power(m.beta1, t[0]))", "m.lr", "formulas", tests="tests/test_optim.py"),
     fault("optim: product of momenta", KERNELS + "optim.cpp",
           "product = numbers[1] *= now", "product = numbers[1]", "NAdam"),
     fault("optim: epsilon beneath the root", KERNELS + "optim.cpp",

@@ -87,19 +87,15 @@ struct SgdMomentum {
   }
 };
 
-template <class T, bool kAmsgrad>
-struct AdamRule {
-  struct Scales {
-    T step_size;     // lr / (1 - beta1^t)
-    T inverse_root;  // 1 / sqrt(1 - beta2^t)
-    T beneath;       // epsilon, where the square average is not yet divided by 1 - beta2^t
-  };
+// What Adam and its relatives share: the averages of the gradient, v[1], and of its square, v[2].
+template <class T>
+struct Moments {
   double lr, beta1, beta2, beneath;
   Average<T> average;
   SquareAverage<T> square_average;
   T shrink, beside;
 
-  AdamRule(const OptimPlan& p, const double* hyper)
+  Moments(const OptimPlan& p, const double* hyper)
       : lr(hyper[0]),
         beta1(hyper[2]),
         beta2(hyper[3]),
@@ -108,19 +104,36 @@ struct AdamRule {
         square_average(beta2),
         shrink(shrink_of<T>(p, hyper)),
         beside(static_cast<T>(hyper[5])) {}
+  template <class V>
+  [[gnu::always_inline]] void take(V* v, V g) const {
+    v[1] = average(v[1], g);
+    v[2] = square_average(v[2], g);
+  }
+};
+
+template <class T, bool kAmsgrad>
+struct AdamRule {
+  struct Scales {
+    T step_size;     // lr / (1 - beta1^t)
+    T inverse_root;  // 1 / sqrt(1 - beta2^t)
+    T beneath;       // epsilon, where the square average is not yet divided by 1 - beta2^t
+  };
+  Moments<T> m;
+
+  AdamRule(const OptimPlan& p, const double* hyper) : m(p, hyper) {}
   Scales advance(double* t) const {
     t[0] += 1;
-    const double correction2 = 1 - power(beta2, t[0]);
-    return {static_cast<T>(lr / (1 - power(beta1, t[0]))), static_cast<T>(1 / __builtin_sqrt(correction2)),
-            static_cast<T>(beneath * correction2)};
+    const double correction2 = 1 - power(m.beta2, t[0]);
+    return {static_cast<T>(m.lr / (1 - power(m.beta1, t[0]))),
+            static_cast<T>(1 / __builtin_sqrt(correction2)), static_cast<T>(m.beneath * correction2)};
   }
   template <class V>
   [[gnu::always_inline]] void update(V* v, V g, const Scales& s) const {
-    v[1] = average(v[1], g);
-    v[2] = square_average(v[2], g);
+    m.take(v, g);
     V square = v[2];
     if constexpr (kAmsgrad) square = v[3] = simd::max(v[3], v[2]);
-    v[0] = v[0] * shrink - v[1] / (simd::sqrt(square + s.beneath) * s.inverse_root + beside) * s.step_size;
+    v[0] =
+        v[0] * m.shrink - v[1] / (simd::sqrt(square + s.beneath) * s.inverse_root + m.beside) * s.step_size;
   }
 };
 
@@ -131,36 +144,25 @@ struct Nadam {
   struct Scales {
     T average_size, gradient_size, inverse_root, beneath;
   };
-  double lr, beta1, beta2, momentum_decay, beneath;
-  Average<T> average;
-  SquareAverage<T> square_average;
-  T shrink, beside;
+  Moments<T> m;
+  double momentum_decay;
 
-  Nadam(const OptimPlan& p, const double* hyper)
-      : lr(hyper[0]),
-        beta1(hyper[2]),
-        beta2(hyper[3]),
-        momentum_decay(hyper[6]),
-        beneath(hyper[4]),
-        average(beta1),
-        square_average(beta2),
-        shrink(shrink_of<T>(p, hyper)),
-        beside(static_cast<T>(hyper[5])) {}
-  double momentum(double t) const { return beta1 * (1 - 0.5 * power(0.96, t * momentum_decay)); }
+  Nadam(const OptimPlan& p, const double* hyper) : m(p, hyper), momentum_decay(hyper[6]) {}
+  double momentum(double t) const { return m.beta1 * (1 - 0.5 * power(0.96, t * momentum_decay)); }
   Scales advance(double* numbers) const {
     const double t = numbers[0] += 1;
     const double now = momentum(t), next = momentum(t + 1);
     const double product = numbers[1] *= now;
-    const double correction2 = 1 - power(beta2, t);
-    return {static_cast<T>(lr * next / (1 - product * next)), static_cast<T>(lr * (1 - now) / (1 - product)),
-            static_cast<T>(1 / __builtin_sqrt(correction2)), static_cast<T>(beneath * correction2)};
+    const double correction2 = 1 - power(m.beta2, t);
+    return {static_cast<T>(m.lr * next / (1 - product * next)),
+            static_cast<T>(m.lr * (1 - now) / (1 - product)), static_cast<T>(1 / __builtin_sqrt(correction2)),
+            static_cast<T>(m.beneath * correction2)};
   }
   template <class V>
   [[gnu::always_inline]] void update(V* v, V g, const Scales& s) const {
-    v[1] = average(v[1], g);
-    v[2] = square_average(v[2], g);
-    const V root = simd::sqrt(v[2] + s.beneath) * s.inverse_root + beside;
-    v[0] = v[0] * shrink - (g * s.gradient_size + v[1] * s.average_size) / root;
+    m.take(v, g);
+    const V root = simd::sqrt(v[2] + s.beneath) * s.inverse_root + m.beside;
+    v[0] = v[0] * m.shrink - (g * s.gradient_size + v[1] * s.average_size) / root;
   }
 };
 
@@ -171,24 +173,13 @@ struct Radam {
     T step_size;
     bool rectified;
   };
-  double lr, beta1, beta2;
-  Average<T> average;
-  SquareAverage<T> square_average;
-  T shrink, beneath, beside;
+  Moments<T> m;
 
-  Radam(const OptimPlan& p, const double* hyper)
-      : lr(hyper[0]),
-        beta1(hyper[2]),
-        beta2(hyper[3]),
-        average(beta1),
-        square_average(beta2),
-        shrink(shrink_of<T>(p, hyper)),
-        beneath(static_cast<T>(hyper[4])),
-        beside(static_cast<T>(hyper[5])) {}
+  Radam(const OptimPlan& p, const double* hyper) : m(p, hyper) {}
   Scales advance(double* numbers) const {
     const double t = numbers[0] += 1;
-    const double left = power(beta2, t), correction2 = 1 - left, along = lr / (1 - power(beta1, t));
-    const double most = 2 / (1 - beta2) - 1;  // gradients that the square average holds in the end,
+    const double left = power(m.beta2, t), correction2 = 1 - left, along = m.lr / (1 - power(m.beta1, t));
+    const double most = 2 / (1 - m.beta2) - 1;  // gradients that the square average holds in the end,
     const double length = most - 2 * t * left / correction2;  // and by now
     if (!(length > 5)) return {static_cast<T>(along), false};
     const double rectification =
@@ -197,10 +188,10 @@ struct Radam {
   }
   template <class V>
   [[gnu::always_inline]] void update(V* v, V g, const Scales& s) const {
-    v[1] = average(v[1], g);
-    v[2] = square_average(v[2], g);
+    m.take(v, g);
     const V step = v[1] * s.step_size;
-    v[0] = v[0] * shrink - (s.rectified ? step / (simd::sqrt(v[2] + beneath) + beside) : step);
+    const V root = simd::sqrt(v[2] + static_cast<T>(m.beneath)) + m.beside;
+    v[0] = v[0] * m.shrink - (s.rectified ? step / root : step);
   }
 };
 

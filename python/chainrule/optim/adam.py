@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule import _core
 from chainrule.optim import _check
-from chainrule.optim.optimizer import Kind, Optimizer, epsilons
+from chainrule.optim.optimizer import Kind, Optimizer, moments
 
 _Rule = _core.OptimPack.Rule
 
@@ -65,14 +65,7 @@ class Adam(Optimizer):
         _check.betas(name, group)
 
     def _values(self, group):
-        beta1, beta2 = group["betas"]
-        return (
-            float(group["lr"]),
-            float(group["weight_decay"]),
-            float(beta1),
-            float(beta2),
-            *epsilons(group),
-        )
+        return moments(group)
 
     def _structure(self, group):
         return (group["amsgrad"], group["maximize"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule import _core
 from chainrule.optim import _check
-from chainrule.optim.optimizer import Kind, Optimizer, epsilons
+from chainrule.optim.optimizer import Kind, Optimizer, moments
 
 
 class NAdam(Optimizer):
@@ -64,15 +64,7 @@ class NAdam(Optimizer):
         _check.betas("NAdam", group)
 
     def _values(self, group):
-        beta1, beta2 = group["betas"]
-        return (
-            float(group["lr"]),
-            float(group["weight_decay"]),
-            float(beta1),
-            float(beta2),
-            *epsilons(group),
-            float(group["momentum_decay"]),
-        )
+        return (*moments(group), float(group["momentum_decay"]))
 
     def _structure(self, group):
         return (group["decoupled_weight_decay"], group["maximize"])

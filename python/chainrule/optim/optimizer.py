@@ -32,6 +32,12 @@ def epsilons(group: dict[str, Any]) -> tuple[float, float]:
     return (eps, 0.0) if group["eps_inside_sqrt"] else (0.0, eps)
 
 
+def moments(group: dict[str, Any]) -> tuple[float, ...]:
+    """The numbers that the kernels of Adam and its relatives begin with."""
+    beta1, beta2 = group["betas"]
+    return (float(group["lr"]), float(group["weight_decay"]), float(beta1), float(beta2), *epsilons(group))
+
+
 class Optimizer:
     """Base of all optimizers.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule import _core
 from chainrule.optim import _check
-from chainrule.optim.optimizer import Kind, Optimizer, epsilons
+from chainrule.optim.optimizer import Kind, Optimizer, moments
 
 
 class RAdam(Optimizer):
@@ -61,14 +61,7 @@ class RAdam(Optimizer):
         _check.betas("RAdam", group)
 
     def _values(self, group):
-        beta1, beta2 = group["betas"]
-        return (
-            float(group["lr"]),
-            float(group["weight_decay"]),
-            float(beta1),
-            float(beta2),
-            *epsilons(group),
-        )
+        return moments(group)
 
     def _structure(self, group):
         return (group["decoupled_weight_decay"], group["maximize"])

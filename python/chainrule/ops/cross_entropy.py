@@ -205,19 +205,19 @@ def cross_entropy(
         )
         expect_scores(op, input)
         return loss if sample_weight is None else reduce(op, loss, reduction, sample_weight)
-    w = _class_weight(weight, x)
-    params = (ignore_index, label_smoothing, 0 if sample_weight is not None else code)
-    try:
-        loss, stats, total = _core.cross_entropy(x, t, w, params)
-    except IndexError as error:
-        raise IndexError(str(error).replace("value", "target", 1)) from None
-    loss = record(loss, (input,), cross_entropy_backward, (x, t, w, stats, total), params)
-    expect_scores(op, input)
-    return (
-        loss
-        if sample_weight is None
-        else _reduce_classes(op, loss, target, w, ignore_index, reduction, sample_weight)
+    loss = _of_classes(
+        op,
+        _core.cross_entropy,
+        cross_entropy_backward,
+        input,
+        target,
+        weight,
+        reduction,
+        (ignore_index, label_smoothing, code),
+        sample_weight,
     )
+    expect_scores(op, input)
+    return loss
 
 
 def cross_entropy_backward(node, g):
@@ -256,24 +256,32 @@ def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean",
     """-input[target] for log-probabilities, as log_softmax gives them; arguments as cross_entropy."""
     op = "nll_loss"
     code = code_of(op, reduction)
-    x, t = natives(op, input, target)
-    w = _class_weight(weight, x)
-    params = (ignore_index, 0.0, 0 if sample_weight is not None else code)
-    try:
-        loss, total = _core.nll_loss(x, t, w, params)
-    except IndexError as error:
-        raise IndexError(str(error).replace("value", "target", 1)) from None
-    loss = record(loss, (input,), nll_loss_backward, (x, t, w, total), params)
-    expect_logs(op, input)
-    return (
-        loss
-        if sample_weight is None
-        else _reduce_classes(op, loss, target, w, ignore_index, reduction, sample_weight)
+    natives(op, input, target)
+    options = (ignore_index, 0.0, code)
+    loss = _of_classes(
+        op, _core.nll_loss, nll_loss_backward, input, target, weight, reduction, options, sample_weight
     )
+    expect_logs(op, input)
+    return loss
 
 
 def nll_loss_backward(node, g):
     return _core.nll_loss_grad(g, node.saved, node.params)
+
+
+def _of_classes(op, native, rule, input, target, weight, reduction, options, sample_weight):
+    """A loss of class indices; options: (ignore_index, label_smoothing, code of the reduction)."""
+    x, t, w = input._t, target._t, _class_weight(weight, input._t)
+    if sample_weight is not None:
+        options = (*options[:2], 0)
+    try:
+        loss, *found = native(x, t, w, options)
+    except IndexError as error:
+        raise IndexError(str(error).replace("value", "target", 1)) from None
+    loss = record(loss, (input,), rule, (x, t, w, *found), options)
+    if sample_weight is None:
+        return loss
+    return _reduce_classes(op, loss, target, w, options[0], reduction, sample_weight)
 
 
 def _class_weight(weight, x):

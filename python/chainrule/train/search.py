@@ -60,6 +60,8 @@ class Results(Table):
             panel.plot(shown, [math.nan if s is None else s for s in self["score"]], "o", alpha=0.7)
             if numbers and min(values) > 0 and max(values) > 50 * min(values):
                 panel.set_xscale("log")
+            elif numbers and len(set(values)) <= 6:  # a list of choices
+                panel.set_xticks(sorted(set(values)))
             panel.set(xlabel=name, ylabel=self.monitor)
             panel.grid(alpha=0.3)
         return finish(figure, path)

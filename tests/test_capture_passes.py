@@ -8,8 +8,8 @@ from captured import Job, same_as_eager
 from chainrule import nn
 from chainrule.nn import functional as F
 
-ALL = ("dead", "fuse", "in_place", "chain")
-EACH = [(), ("dead",), ("fuse",), ("in_place",), ("chain",), ALL]
+ALL = ("dead", "fuse", "in_place", "chain", "prepare")
+EACH = [(), *((name,) for name in ALL), ALL]
 
 
 def names(captured):
@@ -39,7 +39,9 @@ def test_checking_compares_programs_that_passes_changed(passes):
 
 
 def test_an_unknown_pass_is_refused():
-    with pytest.raises(ValueError, match=r"passes must be of dead, fuse, in_place, chain; got 'fold'"):
+    with pytest.raises(
+        ValueError, match=r"passes must be of dead, fuse, in_place, chain, prepare; got 'fold'"
+    ):
         cr.capture(lambda x: x, passes=["fold"])
 
 

@@ -79,6 +79,7 @@ py::object to_dlpack(const TensorRef& t) {
     if (step < 0) owned->tensor = ops::clone(t);  // consumers need not understand negative strides
   }
   const Tensor& source = *owned->tensor;
+  source.storage()->set_unversioned();
   std::copy(source.shape().begin(), source.shape().end(), owned->shape);
   std::copy(source.strides().begin(), source.strides().end(), owned->strides);
   owned->managed.tensor = {

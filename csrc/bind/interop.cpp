@@ -86,14 +86,20 @@ py::array as_array(const py::object& object, const char* op) {
 
 }  // namespace
 
-py::array to_numpy(const TensorRef& t) {
+py::array to_numpy(const TensorRef& t, bool writable) {
   std::vector<py::ssize_t> shape, strides;
   for (int d = 0; d < t->rank(); ++d) {
     shape.push_back(t->shape()[d]);
     strides.push_back(t->strides()[d] * static_cast<int64_t>(size_of(t->dtype())));
   }
-  return py::array(numpy_dtype(t->dtype()), shape, strides, t->data(),
-                   py::reinterpret_steal<py::object>(wrap(t)));
+  py::array array(numpy_dtype(t->dtype()), shape, strides, t->data(),
+                  py::reinterpret_steal<py::object>(wrap(t)));
+  if (writable) {
+    t->storage()->set_unversioned();
+  } else {
+    array.attr("setflags")(false);
+  }
+  return array;
 }
 
 TensorRef from_numpy(const py::object& object) {

@@ -9,7 +9,7 @@ namespace chainrule::bind {
 
 namespace py = pybind11;
 
-py::array to_numpy(const TensorRef& t);
+py::array to_numpy(const TensorRef& t, bool writable);
 // Refuses read-only, negative-stride, big-endian and unaligned arrays, saying what to do instead.
 TensorRef from_numpy(const py::object& array);
 // Any strides, read-only and unaligned too.

@@ -30,12 +30,14 @@ void init_program(py::module_& m) {
       .def("replay", &Program::replay, "traced"_a = false, py::call_guard<py::gil_scoped_release>())
       .def(
           "finish",
-          [](Program& p, const std::vector<TensorRef>& results, bool dead, bool fuse, bool in_place,
-             bool chain) {
-            p.finish(results, {.dead = dead, .fuse = fuse, .in_place = in_place, .chain = chain});
+          [](Program& p, const std::vector<TensorRef>& inputs, const std::vector<TensorRef>& results,
+             bool dead, bool fuse, bool in_place, bool chain, bool prepare) {
+            for (const TensorRef& t : inputs) t->storage()->set_unversioned();
+            p.finish(results,
+                     {.dead = dead, .fuse = fuse, .in_place = in_place, .chain = chain, .prepare = prepare});
           },
-          "results"_a, "dead"_a, "fuse"_a, "in_place"_a, "chain"_a,
-          "Optimisation passes and the layout of the memory.")
+          "inputs"_a, "results"_a, "dead"_a, "fuse"_a, "in_place"_a, "chain"_a, "prepare"_a,
+          "Optimisation passes and the layout of the memory. Inputs: what a replay first copies into.")
       .def_property_readonly("trace", &Program::trace)
       .def("state", &Program::state)
       .def("restore", &Program::restore, "state"_a)

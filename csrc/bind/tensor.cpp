@@ -71,7 +71,7 @@ void init_tensor(py::module_& m) {
   cls.def("numel", [](const TensorRef& t) { return t->numel(); });
   cls.def("is_contiguous", [](const TensorRef& t) { return t->is_contiguous(); });
   cls.def("item", item);
-  cls.def("numpy", to_numpy, "An array that shares this tensor's memory.");
+  cls.def("numpy", to_numpy, "writable"_a = true, "An array that shares this tensor's memory.");
   cls.def("dlpack", to_dlpack, "A DLPack capsule that shares this tensor's memory.");
   cls.def(
       "alias", [](const TensorRef& t) { return t->view(t->shape(), t->strides(), t->offset()); },

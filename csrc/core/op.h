@@ -87,9 +87,13 @@ struct OpDef {
   bool (*fuse_relu)(Plan& plan) = nullptr;
   int relu_result = -1;
   const ChainDef* chain = nullptr;  // null: calls stay apart
+  // Bytes of the form into which a call with this plan packs input kPreparedInput; PlanData::packed can keep
+  // it from call to call. 0, or null: there is none.
+  size_t (*prepares)(const Plan& plan) = nullptr;
 };
 
 inline constexpr uint64_t kShareAll = ~uint64_t{0};
+inline constexpr int kPreparedInput = 1;
 
 // Runs an op. An output that is already a tensor is written in place (it must have the inferred shape and
 // dtype); one that is null is allocated. On an error nothing has been written.

@@ -32,6 +32,10 @@ inline constexpr size_t kPlanBytes = 768;
 struct PlanData {
   size_t workspace = 0;          // bytes; never depends on the number of threads
   bool flush_denormals = false;  // run with subnormals flushed (float32 matmul, conv, batchnorm, optim)
+  // Where the packed form of the weights has a place of its own (OpDef::prepares): that, and whether it is
+  // there already. Null: in the workspace, packed by every call.
+  void* packed = nullptr;
+  bool prepared = false;
   const PlanBlock* block = nullptr;
   alignas(16) unsigned char bytes[kPlanBytes];
 

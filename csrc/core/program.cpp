@@ -193,6 +193,15 @@ void Program::restore(const State& state) {
   for (size_t i = 0; i < draws_.size(); ++i) {
     draws_[i].generator->set_state(state.generators[i].first, state.generators[i].second);
   }
+  mark_written();
+}
+
+bool Program::Prepared::renew() {
+  const uint64_t now = weights->version();
+  const bool as_before = stands && version == now && !weights->unversioned();
+  version = now;
+  stands = true;
+  return as_before;
 }
 
 void Program::replay(bool traced) {
@@ -201,7 +210,8 @@ void Program::replay(bool traced) {
   reserve_draws();
   if (traced) trace_.clear();
   Stream stream;
-  for (const Call& call : calls_) {
+  for (Call& call : calls_) {
+    if (call.prepared >= 0) call.plan.prepared = prepared_[static_cast<size_t>(call.prepared)].renew();
     const FlushDenormals flush(call.plan.flush_denormals);
     void* const* pointers = pointers_.data() + call.first;
     const Status status = call.op->run[0](stream, call.plan, Ptrs{pointers, call.n_in},

@@ -62,6 +62,7 @@ class Program : public RefCounted<Program> {
     bool fuse = true;      // ReLUs and their gradients into the calls before and after them
     bool in_place = true;  // results over inputs that nothing reads any more
     bool chain = true;     // elementwise calls that follow one another in one
+    bool prepare = true;   // weights packed once per update
   };
   void finish(std::span<const TensorRef> results, Passes passes);
 
@@ -104,10 +105,19 @@ class Program : public RefCounted<Program> {
     int written, n_written;  // into written_spans_
     void* workspace;
     bool dropped = false, fused = false;  // by the passes: gone, or does what another call did
+    int prepared = -1;                    // into prepared_
   };
   struct Span {
     int pointer;
     size_t bytes;
+  };
+  // Weights whose packed form a call keeps, since a replay that found them with this version.
+  struct Prepared {
+    const Storage* weights;
+    size_t block;  // where (Uses)
+    uint64_t version = 0;
+    bool stands = false;
+    bool renew();  // whether they still are what is kept; after the call they will be
   };
   struct Draws {
     Ref<Generator> generator;
@@ -123,6 +133,8 @@ class Program : public RefCounted<Program> {
   bool fuse_relu_grad(Uses& uses, size_t relu_grad);
   bool share_inputs(Uses& uses);
   bool chain_calls(Uses& uses);
+  bool keep_prepared(Uses& uses);
+  const Storage* steady_storage(const void* pointer) const;
   void drop_calls();
   void lay_out(const Uses& uses, std::span<const TensorRef> results, bool always);
 
@@ -141,6 +153,7 @@ class Program : public RefCounted<Program> {
   std::vector<Ref<Storage>> kept_;  // every storage outside that a recorded call touches
   std::vector<std::pair<Ref<Storage>, const char*>> written_;  // those a call writes in place
   std::vector<Draws> draws_;
+  std::vector<Prepared> prepared_;
   bool traced_ = false;
   bool finished_ = false;
 };

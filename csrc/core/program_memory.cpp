@@ -53,6 +53,7 @@ void Program::lay_out(const Uses& uses, std::span<const TensorRef> results, bool
     if (calls_[c].dropped) continue;
     for (int i = 0; i < calls_[c].n_in + calls_[c].n_out; ++i) use(uses.of(calls_[c], i));
     use(uses.of_workspace(c));
+    if (calls_[c].prepared >= 0) use(prepared_[static_cast<size_t>(calls_[c].prepared)].block);
   }
   for (const TensorRef& t : results) use(uses.of_result(*t));
   for (size_t i = 0; i < extents.size(); ++i) {
@@ -89,6 +90,7 @@ void Program::lay_out(const Uses& uses, std::span<const TensorRef> results, bool
       collect(pointers_[static_cast<size_t>(call.first + i)], uses.original(call, i));
     }
     collect(call.workspace, uses.original_workspace(c));
+    if (call.prepared >= 0) collect(call.plan.packed, prepared_[static_cast<size_t>(call.prepared)].block);
   }
   char* const arena = pool_->replace_blocks(total);
   for (const auto& [pointer, place] : pointers) *pointer = arena + place;

@@ -2,6 +2,8 @@
 // result take the memory of an input. Each looks at blocks alone (program_uses.h) and at what ops say of
 // themselves (op.h).
 
+#include <algorithm>
+
 #include "core/op.h"
 #include "core/program_uses.h"
 
@@ -16,6 +18,7 @@ void Program::finish(std::span<const TensorRef> results, Passes passes) {
   if (passes.fuse) changed |= fuse_relus(uses);
   if (passes.in_place) changed |= share_inputs(uses);
   if (passes.chain) changed |= chain_calls(uses);
+  if (passes.prepare) changed |= keep_prepared(uses);
   lay_out(uses, results, changed);
   drop_calls();
 }
@@ -138,6 +141,42 @@ bool Program::share_inputs(Uses& uses) {
     }
   }
   return changed;
+}
+
+// Storage of the memory outside that no call writes and whose versions tell what changes it; null: there is
+// none at this address.
+const Storage* Program::steady_storage(const void* pointer) const {
+  for (const Ref<Storage>& kept : kept_) {
+    const char* const begin = static_cast<const char*>(kept->data());
+    if (pointer < begin || pointer >= begin + kept->bytes()) continue;
+    const bool written = std::any_of(written_.begin(), written_.end(),
+                                     [&](const auto& w) { return w.first.get() == kept.get(); });
+    return written || kept->unversioned() ? nullptr : kept.get();
+  }
+  return nullptr;
+}
+
+// Weights that the program only reads keep the form that calls pack them into, until they change: in
+// predictions, and between updates. That takes at most a fifth of the memory that the program uses anyway.
+bool Program::keep_prepared(Uses& uses) {
+  constexpr size_t kShare = 5;
+  size_t left = pool_->bytes();
+  for (const Ref<Storage>& kept : kept_) left += kept->bytes();
+  left /= kShare;
+  for (size_t c = 0; c < calls_.size(); ++c) {
+    Call& call = calls_[c];
+    if (call.dropped || !call.op->prepares) continue;
+    const size_t bytes = call.op->prepares(call.plan);
+    if (bytes == 0 || bytes > left) continue;
+    const Storage* const weights =
+        steady_storage(pointers_[static_cast<size_t>(call.first + kPreparedInput)]);
+    if (weights == nullptr) continue;
+    left -= bytes;
+    call.prepared = static_cast<int>(prepared_.size());
+    prepared_.push_back({weights, uses.add_block(bytes, 0, calls_.size())});
+    lines_[c] += ", weights stay packed";
+  }
+  return !prepared_.empty();
 }
 
 void Program::drop_calls() {

@@ -59,10 +59,12 @@ class Program::Uses {
   // An operand that is nowhere in the program's memory any more.
   void release(const Call& call, int operand) { operands_[static_cast<size_t>(call.first + operand)] = none; }
   // Memory that a call needs while it runs.
-  void add_workspace(size_t call, size_t bytes) {
-    workspaces_[call] = blocks_.size();
+  void add_workspace(size_t call, size_t bytes) { workspaces_[call] = add_block(bytes, call, call + 1); }
+  // One more block, alive while calls [begin, end) run.
+  size_t add_block(size_t bytes, size_t begin, size_t end) {
     into_.push_back(blocks_.size());
-    blocks_.push_back({nullptr, bytes, call, call + 1, {}, {}, false});
+    blocks_.push_back({nullptr, (bytes + 63) / 64 * 64, begin, end, {}, {}, false});
+    return into_.back();
   }
   // A call is gone.
   void forget(size_t call);

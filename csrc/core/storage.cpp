@@ -24,6 +24,7 @@ Ref<Storage> Storage::adopt(void* data, size_t bytes, Device device, Deleter del
   Ref<Storage> storage(new Storage(data, bytes, device));
   storage->deleter_ = deleter;
   storage->context_ = context;
+  storage->set_unversioned();
   return storage;
 }
 

@@ -41,6 +41,11 @@ class Storage : public RefCounted<Storage>, public Pooled<Storage> {
     writer_.store(op, std::memory_order_relaxed);
   }
 
+  // Whether somebody may write this memory without counting: NumPy and DLPack once they have seen it, and the
+  // callers of a program, whose arguments are copied into it. What was derived from it is never up to date.
+  bool unversioned() const { return unversioned_.load(std::memory_order_relaxed); }
+  void set_unversioned() { unversioned_.store(true, std::memory_order_relaxed); }
+
  private:
   Storage(void* data, size_t bytes, Device device) : data_(data), bytes_(bytes), device_(device) {}
 
@@ -49,6 +54,7 @@ class Storage : public RefCounted<Storage>, public Pooled<Storage> {
   Device device_;
   std::atomic<uint64_t> version_{0};
   std::atomic<const char*> writer_{nullptr};
+  std::atomic<bool> unversioned_{false};
   Deleter deleter_ = nullptr;
   void* context_ = nullptr;
   Ref<MemoryPool> pool_;

@@ -20,7 +20,11 @@ void plan_forward(Metas in, Metas out, const Params& params, Plan& plan) {
   plan_conv(in[0].shape, in[1].shape, out[0].shape, params.as<ConvParams>(), false, in[0].dtype, plan);
 }
 
-const OpDef forward_def{.name = "conv2d", .infer = infer_forward, .plan = {plan_forward}, .run = {run_conv}};
+const OpDef forward_def{.name = "conv2d",
+                        .infer = infer_forward,
+                        .plan = {plan_forward},
+                        .run = {run_conv},
+                        .prepares = conv_prepares};
 
 void check_grad(const char* op, const Shape& grad, const Shape& x, const Shape& weight,
                 const ConvParams& params) {
@@ -42,8 +46,11 @@ void plan_input_grad(Metas in, Metas, const Params& params, Plan& plan) {
   plan_conv(p.shape, in[1].shape, in[0].shape, p, true, in[0].dtype, plan);
 }
 
-const OpDef input_grad_def{
-    .name = "conv2d_input_grad", .infer = infer_input_grad, .plan = {plan_input_grad}, .run = {run_conv}};
+const OpDef input_grad_def{.name = "conv2d_input_grad",
+                           .infer = infer_input_grad,
+                           .plan = {plan_input_grad},
+                           .run = {run_conv},
+                           .prepares = conv_prepares};
 
 void infer_weight_grad(Metas in, const Params& params, std::span<Meta> out) {
   constexpr const char* op = "conv2d_weight_grad";

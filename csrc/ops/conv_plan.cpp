@@ -195,6 +195,22 @@ Status run_conv(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* w
   return plan.as<cpu::ConvPlan>().run(stream, plan, in, out, workspace);
 }
 
+size_t conv_prepares(const Plan& plan) {
+  const cpu::ConvPlan& c = plan.as<cpu::ConvPlan>();
+  const cpu::ConvTable& kernels = cpu::conv_kernels();
+  if (c.run == cpu::conv_winograd_kernels().run) {
+    const cpu::ConvWinogradPlan& winograd = plan.as<cpu::ConvWinogradPlan>();
+    // Weights of one group at a time.
+    return winograd.tiles.groups == 1 ? static_cast<size_t>(winograd.weights) * sizeof(float) : 0;
+  }
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const int wide = dtype == DType::float64;
+    const bool packs = c.run == kernels.run[wide] || c.run == kernels.packed[wide];
+    if (packs && plan.workspace != 0) return static_cast<size_t>(c.packed) * size_of(dtype);
+  }
+  return 0;
+}
+
 Status run_conv_weight_grad(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
   return plan.as<cpu::ConvWeightGradPlan>().run(stream, plan, in, out, workspace);
 }

@@ -40,6 +40,9 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
                            const ConvParams& params, DType dtype, Plan& plan);
 void plan_conv_bias_grad(const Shape& grad, DType dtype, Plan& plan);
 
+// Of OpDef.
+size_t conv_prepares(const Plan& plan);
+
 Status run_conv(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace);
 Status run_conv_weight_grad(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace);
 Status run_conv_bias_grad(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* workspace);

@@ -21,8 +21,11 @@ void plan_forward(Metas in, Metas out, const Params& params, Plan& plan) {
   plan_conv(out[0].shape, in[1].shape, in[0].shape, params.as<ConvParams>(), true, in[0].dtype, plan);
 }
 
-const OpDef forward_def{
-    .name = "conv_transpose2d", .infer = infer_forward, .plan = {plan_forward}, .run = {run_conv}};
+const OpDef forward_def{.name = "conv_transpose2d",
+                        .infer = infer_forward,
+                        .plan = {plan_forward},
+                        .run = {run_conv},
+                        .prepares = conv_prepares};
 
 void check_grad(const char* op, const Shape& grad, const Shape& x, const Shape& weight,
                 const ConvParams& params) {
@@ -48,7 +51,8 @@ void plan_input_grad(Metas in, Metas, const Params& params, Plan& plan) {
 const OpDef input_grad_def{.name = "conv_transpose2d_input_grad",
                            .infer = infer_input_grad,
                            .plan = {plan_input_grad},
-                           .run = {run_conv}};
+                           .run = {run_conv},
+                           .prepares = conv_prepares};
 
 void infer_weight_grad(Metas in, const Params& params, std::span<Meta> out) {
   constexpr const char* op = "conv_transpose2d_weight_grad";

@@ -86,7 +86,7 @@ def _plain(data):
 
 def _value(x) -> np.ndarray:
     _validate.not_recording("tensor")
-    return x._t.numpy()
+    return x._t.numpy(writable=False)
 
 
 def as_tensor(data, *, dtype=None, device=None) -> Tensor:

@@ -17,7 +17,7 @@ _QUIET = (_core.float32, _core.int64, _core.bool)  # dtypes that go without sayi
 def to_text(x: Tensor) -> str:
     if _core.recording():
         return f"tensor(<being recorded>, shape={list(x.shape)}, dtype={x.dtype!r})"
-    array = x._t.numpy()
+    array = x._t.numpy(writable=False)
     values = np.array2string(array, precision=4, separator=", ", prefix="tensor(", threshold=1000)
     if array.dtype.kind == "f" and array.size == 1 and array.ndim == 0:
         values = np.array2string(array, precision=4, floatmode="maxprec_equal")

@@ -123,7 +123,7 @@ def _join(key: str, name: str | int) -> str:
 
 
 def _array(tensor: Tensor, key: str) -> np.ndarray:
-    array = tensor.detach().numpy()
+    array = tensor._t.numpy(writable=False)
     if array.dtype.name not in _DTYPES.values():
         raise ValueError(
             f"save: {key}: dtype must be one of {', '.join(_DTYPES.values())}, got {array.dtype}"

@@ -222,7 +222,7 @@ class Tensor(TensorOps):
 
     def tolist(self):
         _validate.not_recording("tolist")
-        return self._t.numpy().tolist()
+        return self._t.numpy(writable=False).tolist()
 
     def numpy(self, *, force=False) -> np.ndarray:
         """An array that shares this tensor's memory; for a tensor that requires grad use detach() or force."""

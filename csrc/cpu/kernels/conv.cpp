@@ -226,9 +226,9 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
                    .out = out.at<T>(0),
                    .taps = scratch.taps,
                    .weight_offsets = scratch.weight_offsets,
-                   .packed = scratch.rest,
+                   .packed = data.packed ? static_cast<T*>(data.packed) : scratch.rest,
                    .buffers = buffers};
-  way.pack_all();
+  if (!data.prepared) way.pack_all();
   parallel_slots(plan.tasks, [&](int64_t task, int64_t slot) {
     T* const buffer = buffers + slot * plan.buffer;
     for_items(plan, task, source, buffer + plan.block,

@@ -64,6 +64,7 @@ struct Convolution {
   const float* weight;
   const float* bias;
   float* out;
+  bool prepared;  // the transformed weights are there
   Windows windows;
   int64_t* spoiled;  // per task: a result was not finite
   float* weights;    // [product][block of channels][panel of filters][channel][filter]
@@ -226,7 +227,7 @@ struct Convolution {
   bool run() {
     for (int64_t i = 0; i < plan.product_tasks; ++i) spoiled[i] = 0;
     for (int64_t group = 0; group < t.groups; ++group) {
-      transform_all_weights(group);
+      if (!prepared) transform_all_weights(group);
       for (int64_t first = 0; first < t.count(); first += t.block) {
         windows.describe(t, first, kNR);
         run_block(group);
@@ -243,18 +244,23 @@ Status run(Stream& stream, const PlanData& data, Ptrs in, Ptrs out, void* worksp
   int64_t* const flags = static_cast<int64_t*>(workspace);
   Run* const runs = reinterpret_cast<Run*>(flags + kWinogradTasks);
   Spot* const spots = reinterpret_cast<Spot*>(runs + plan.tiles.runs);
-  float* const weights = reinterpret_cast<float*>(spots + plan.tiles.block);
+  float* const rest = reinterpret_cast<float*>(spots + plan.tiles.block);
   Convolution c{.plan = plan,
                 .source = in.at<const float>(0),
                 .weight = in.at<const float>(1),
                 .bias = in.count > 2 ? in.at<const float>(2) : nullptr,
                 .out = out.at<float>(0),
+                .prepared = data.prepared,
                 .windows = {spots, runs},
                 .spoiled = flags,
-                .weights = weights,
-                .sources = weights + plan.weights,
-                .buffers = weights + plan.weights + plan.sources};
-  return c.run() ? Status{} : plan.direct_run(stream, data, in, out, workspace);
+                .weights = data.packed ? static_cast<float*>(data.packed) : rest,
+                .sources = rest + plan.weights,
+                .buffers = rest + plan.weights + plan.sources};
+  if (c.run()) return {};
+  PlanData direct = data;  // which packs the weights otherwise
+  direct.packed = nullptr;
+  direct.prepared = false;
+  return plan.direct_run(stream, direct, in, out, workspace);
 }
 
 }  // namespace winograd

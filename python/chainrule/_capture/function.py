@@ -232,7 +232,8 @@ def capture(
         copy_results: results are fresh tensors. Without, they are the program's own, which the next call overwrites.
         passes: what a recording goes through, which keeps its bits: 'dead' drops calls whose results nothing reads,
             'fuse' lets linear and batch norm do their ReLU too, 'in_place' writes results over dead inputs,
-            'chain' runs elementwise calls that follow one another together, block by block.
+            'chain' runs elementwise calls that follow one another together, block by block, 'prepare' packs
+            weights that the function only reads once per change.
 
     Raises (on a call):
         RuntimeError: the function reads a value while it is recorded (`item()`, `numpy()`, `bool(tensor)`), writes

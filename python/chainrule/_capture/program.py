@@ -14,7 +14,7 @@ from chainrule._capture.tree import TENSOR, flatten_results, restore
 from chainrule._tracing import Trace, tracing
 from chainrule.autograd import GradientBuffer, Leaf, wrap
 
-PASSES = ("dead", "fuse", "in_place", "chain")
+PASSES = ("dead", "fuse", "in_place", "chain", "prepare")
 
 
 class Program:
@@ -102,7 +102,7 @@ class Program:
                 )
         self._check_memory(outputs)
         self._check_aliases(inputs)
-        self._native.finish(outputs, **{name: name in passes for name in PASSES})
+        self._native.finish(held, outputs, **{name: name in passes for name in PASSES})
         self._outputs = outputs
         if (change := guards.changed_inside()) is not None:
             raise RuntimeError(

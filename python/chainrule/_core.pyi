@@ -46,7 +46,7 @@ class Tensor:
         ...
     def numel(self) -> int:
         ...
-    def numpy(self) -> numpy.ndarray:
+    def numpy(self, writable: bool = True) -> numpy.ndarray:
         """
         An array that shares this tensor's memory.
         """
@@ -223,9 +223,9 @@ class Program:
         ...
     def end(self) -> None:
         ...
-    def finish(self, results: collections.abc.Sequence[Tensor], dead: bool, fuse: bool, in_place: bool, chain: bool) -> None:
+    def finish(self, inputs: collections.abc.Sequence[Tensor], results: collections.abc.Sequence[Tensor], dead: bool, fuse: bool, in_place: bool, chain: bool, prepare: bool) -> None:
         """
-        Optimisation passes and the layout of the memory.
+        Optimisation passes and the layout of the memory. Inputs: what a replay first copies into.
         """
     def in_use(self) -> list[tuple[int, int, str]]:
         ...

@@ -129,7 +129,8 @@ def test_replay_gives_the_bits_of_eager(case, dtype):
     cr.manual_seed(3)
     program, results = record(case, inputs)
     if "CHAINRULE_GUARD" not in os.environ:  # there, every block has guards of its own
-        program.finish([t._t for t in results], dead=True, fuse=True, in_place=True, chain=True)
+        passes = dict.fromkeys(("dead", "fuse", "in_place", "chain", "prepare"), True)
+        program.finish([x._t for x in inputs], [t._t for t in results], **passes)
     for t in results:
         t.numpy().fill(77)
     for x, fresh in zip(inputs, case.arrays(dtype, draw=1), strict=True):

@@ -126,7 +126,7 @@ void execute(const OpDef& op, std::span<Tensor* const> in, const Params& params,
   Status status;
   {
     int64_t elements = 0;
-    for (int i = 0; i < n_in + n_out; ++i) elements += metas[i] ? metas[i]->numel() : 0;
+    for (int i = op.picks ? 1 : 0; i < n_in + n_out; ++i) elements += metas[i] ? metas[i]->numel() : 0;
     const HostLockReleased released(elements >= kLongCall);
     const FlushDenormals flush(plan.flush_denormals);
     status = op.run[device_index](stream, plan, Ptrs{pointers.data(), n_in},

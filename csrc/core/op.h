@@ -79,6 +79,8 @@ struct OpDef {
   bool (*mutates)(int input, int count) = nullptr;
   // Whether an output may be the very memory of an input (bit i: input i). Partial overlap never may.
   uint64_t may_share = 0;
+  // Whether run touches only a part of input 0, whose size then says nothing about the work.
+  bool picks = false;
   // Whether run looks at values and may report one that is not allowed.
   bool may_fail = false;
   // What the passes over a recording know (program_passes.cpp). A plan can take over the ReLU of the op's

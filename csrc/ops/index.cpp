@@ -132,8 +132,12 @@ Status run_cpu(Stream& stream, const PlanData& plan, Ptrs in, Ptrs out, void* wo
   return plan.as<IndexPlan>().kernel(stream, plan, in, out, workspace);
 }
 
-const OpDef index_def{
-    .name = "index", .infer = infer_index, .plan = {plan_index_cpu}, .run = {run_cpu}, .may_fail = true};
+const OpDef index_def{.name = "index",
+                      .infer = infer_index,
+                      .plan = {plan_index_cpu},
+                      .run = {run_cpu},
+                      .picks = true,
+                      .may_fail = true};
 
 void infer_embedding(Metas in, const Params&, std::span<Meta> out) {
   check<ValueError>(in[0].rank() == 2, "embedding: weight must have two dimensions, got shape ",
@@ -145,6 +149,7 @@ const OpDef embedding_def{.name = "embedding",
                           .infer = infer_embedding,
                           .plan = {plan_index_cpu},
                           .run = {run_cpu},
+                          .picks = true,
                           .may_fail = true};
 
 const OpDef index_put_def{.name = "index_put_",
@@ -152,6 +157,7 @@ const OpDef index_put_def{.name = "index_put_",
                           .plan = {plan_put_cpu},
                           .run = {run_cpu},
                           .mutates = [](int input, int) { return input == 0; },
+                          .picks = true,
                           .may_fail = true};
 
 // Indices of one shape and contiguous, as the kernels want them.

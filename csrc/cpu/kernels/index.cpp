@@ -5,6 +5,9 @@
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
 
+constexpr int64_t kRowsAhead = 8;
+constexpr int64_t kLine = 64;
+
 Status check_indices(int input, const int64_t* index, int64_t n, int64_t low, int64_t size) {
   for (int64_t i = 0; i < n; ++i) {
     if (index[i] < low || index[i] >= size) [[unlikely]] {
@@ -138,6 +141,12 @@ Status take(Stream&, const PlanData& data, Ptrs in, Ptrs out, void*) {
         }
       }
       for (; block < stop; ++block) {
+        // Rows lie far apart: the one to be read some rows later is fetched now.
+        if (block + kRowsAhead < stop) {
+          const T* later = base + indices.at(plan, block + kRowsAhead - outer * plan.positions).offset;
+          __builtin_prefetch(later);
+          __builtin_prefetch(later + kLine / sizeof(T));
+        }
         const Place place = indices.at(plan, block - outer * plan.positions);
         read_block(plan, base + place.offset, result + block * plan.inner);
       }

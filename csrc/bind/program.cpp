@@ -81,6 +81,8 @@ void init_program(py::module_& m) {
       .def(py::init<uint64_t>(), "seed"_a = 0)
       .def("manual_seed", &Generator::manual_seed, "seed"_a)
       .def("set_state", &Generator::set_state, "seed"_a, "offset"_a)
+      .def("replace_in_thread", &Generator::replace_in_thread, "instead"_a,
+           "Another generator answers for this one in the calling thread, None ends that; returns which did.")
       .def_property_readonly("seed", &Generator::seed)
       .def_property_readonly("offset", &Generator::offset);
 }

@@ -27,7 +27,13 @@ class Generator : public RefCounted<Generator> {
   // Moves on by `blocks` and says {seed, offset before}.
   std::pair<uint64_t, uint64_t> advance(uint64_t blocks);
 
+  // From now on `instead` answers for this one in the calling thread; null: nobody does. Returns who did. One
+  // generator at a time is replaced in a thread.
+  Ref<Generator> replace_in_thread(Ref<Generator> instead);
+
  private:
+  Generator* stand_in() const;
+
   uint64_t seed_ = 0;
   uint64_t offset_ = 0;
   TensorRef cell_;  // {seed, 0}: eager ops carry the whole offset themselves

@@ -142,7 +142,7 @@ PLACES = {
         ("Tensor", "storage_offset", "data_ptr()"),
         ("chainrule.optim", "Adamax", "Adam"),
         ("chainrule.optim.lr_scheduler", "CyclicLR", "OneCycleLR"),
-        ("chainrule.data", "WeightedRandomSampler", "SubsetRandomSampler"),
+        ("chainrule.data", "DistributedSampler", "threads"),
     ],
 )
 def test_an_absent_name_says_what_to_use(place, name, instead):

@@ -18,6 +18,7 @@ from chainrule.data import (
     Subset,
     SubsetRandomSampler,
     TensorDataset,
+    TransformDataset,
     random_split,
 )
 
@@ -86,6 +87,19 @@ def test_custom_dataset_with_a_transform():
     assert plain[2][0].tolist() == x[2].tolist()
     with pytest.raises(AssertionError, match="Size mismatch"):
         CustomDataset((x, cr.arange(6)))
+
+
+def test_transform_dataset():
+    x = cr.rand(7, 1, 4, 4)
+    data = TransformDataset((x, cr.arange(7), cr.arange(7) * 2), transform=lambda image: image.flip(1))
+    batches = list(DataLoader(data, batch_size=4))
+    np.testing.assert_array_equal(batches[1][0].numpy(), x.numpy()[4:, :, ::-1])
+    assert [b.tolist() for b in batches[1][1:]] == [[4, 5, 6], [8, 10, 12]]
+    assert TransformDataset((x, cr.arange(7)))[2][0].tolist() == x[2].tolist()
+    sizes = r"\[\[7, 1, 4, 4\], \[7\], \[6\]\]"
+    for kind in (TransformDataset, lambda tensors: TensorDataset(*tensors)):
+        with pytest.raises(ValueError, match=f"Dataset: the first sizes must agree, got {sizes}"):
+            kind((x, cr.arange(7), cr.arange(6)))
 
 
 def test_subset_and_concat():
@@ -207,6 +221,9 @@ def test_samplers():
     assert list(BatchSampler(SequentialSampler(data), 4, True)) == [[0, 1, 2, 3]]
     assert drawn(DataLoader(data, batch_size=2, sampler=[5, 0, 3])) == [[5, 0], [3]]
     assert drawn(DataLoader(data, batch_sampler=[[1, 2], [3]])) == [[1, 2], [3]]
+    assert drawn(DataLoader(data, batch_sampler=BatchSampler(SubsetRandomSampler([4]), 2, False))) == [[4]]
+    with pytest.raises(ValueError, match="the batch sampler gave an empty batch"):
+        list(DataLoader(data, batch_sampler=[[]]))
     assert len(DataLoader(data, batch_sampler=BatchSampler(SubsetRandomSampler([1, 2, 3]), 2, False))) == 2
 
 
@@ -262,7 +279,25 @@ def test_streams():
             TypeError,
             "DataLoader: batch_size must be an int, got 2.5",
         ),
-        (lambda d: DataLoader(d, num_workers=2), ValueError, "num_workers must be 0, got 2"),
+        (lambda d: DataLoader(d, num_workers=-1), ValueError, "num_workers must be non-negative, got -1"),
+        (lambda d: DataLoader(d, timeout=1), ValueError, "timeout needs num_workers > 0"),
+        (lambda d: DataLoader(d, prefetch_factor=2), ValueError, "prefetch_factor needs num_workers > 0"),
+        (
+            lambda d: DataLoader(d, persistent_workers=True),
+            ValueError,
+            "persistent_workers needs num_workers",
+        ),
+        (lambda d: DataLoader(d, num_workers=1, timeout=-1), ValueError, "timeout must be non-negative"),
+        (
+            lambda d: DataLoader(d, num_workers=1, prefetch_factor=0),
+            ValueError,
+            "prefetch_factor must be pos",
+        ),
+        (
+            lambda d: DataLoader(d, num_workers=1, multiprocessing_context="spawn"),
+            ValueError,
+            "multiprocessing_context must be None, got 'spawn'; workers are threads",
+        ),
         (lambda d: DataLoader(d, sampler=[1], shuffle=True), ValueError, "sampler excludes shuffle"),
         (
             lambda d: DataLoader(d, batch_size=2, batch_sampler=[[1]]),

@@ -160,8 +160,7 @@ INSTEAD: dict[str, dict[str, str]] = {
         "CyclicLR": "OneCycleLR, or LambdaLR with the cycle's function",
     },
     "chainrule.data": {
-        "WeightedRandomSampler": "SubsetRandomSampler, or a sampler of your own: any iterable of indices",
-        "get_worker_info distributed DistributedSampler": "num_workers=0: one process loads",
+        "distributed DistributedSampler": "DataLoader's threads: one process loads",
         "ChainDataset": "ConcatDataset, or itertools.chain",
         "StackDataset": "TensorDataset",
     },

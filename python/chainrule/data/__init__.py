@@ -5,11 +5,13 @@ from typing import NoReturn
 from chainrule._absent import absent as _absent_error
 from chainrule.data.collate import default_collate, default_convert
 from chainrule.data.dataset import (
+    ArrayDataset,
     ConcatDataset,
     Dataset,
     IterableDataset,
     Subset,
     TensorDataset,
+    TransformDataset,
     random_split,
 )
 from chainrule.data.loader import DataLoader
@@ -20,23 +22,32 @@ from chainrule.data.sampler import (
     Sampler,
     SequentialSampler,
     SubsetRandomSampler,
+    WeightedRandomSampler,
 )
 from chainrule.data.split import train_dev_test_split, train_test_split
+from chainrule.data.strata import GroupBatchSampler, StratifiedSampler
+from chainrule.data.workers import get_worker_info
 
 __all__ = [
+    "ArrayDataset",
     "BatchSampler",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "GroupBatchSampler",
     "IterableDataset",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "StratifiedSampler",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",
+    "TransformDataset",
+    "WeightedRandomSampler",
     "default_collate",
     "default_convert",
+    "get_worker_info",
     "mark_part",
     "part_of",
     "random_split",

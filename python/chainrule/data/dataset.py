@@ -5,9 +5,13 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from chainrule.creation import tensor
+from chainrule.data.fetch import Rows, as_batch
 from chainrule.random import Generator, randperm
 from chainrule.tensor import Tensor
 
@@ -45,11 +49,7 @@ class TensorDataset(Dataset):
     tensors: tuple[Tensor, ...]
 
     def __init__(self, *tensors: Tensor) -> None:
-        shapes = [list(tensor.shape) for tensor in tensors]
-        if not tensors or not all(shapes):
-            raise ValueError(f"TensorDataset: needs tensors with a first dimension, got {shapes}")
-        if len({shape[0] for shape in shapes}) > 1:
-            raise ValueError(f"TensorDataset: the first sizes must agree, got {shapes}")
+        _check_first_sizes("TensorDataset", tensors)
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -57,6 +57,69 @@ class TensorDataset(Dataset):
 
     def __len__(self) -> int:
         return self.tensors[0].shape[0]
+
+
+class TransformDataset(Dataset):
+    """Tensors that agree in their first size, the first of them transformed sample by sample.
+
+    Sample i is ``(transform(tensors[0][i]), tensors[1][i], ...)``. Random transforms draw anew each time, from the
+    default generator: in a loader from the sample's own stream.
+
+    Raises ValueError for no tensors and for first sizes that differ.
+
+    Example::
+
+        train = TransformDataset((images, labels), transform=lambda image: image.flip(-1))
+    """
+
+    def __init__(self, tensors: Sequence[Any], transform: Callable[[Any], Any] | None = None) -> None:
+        _check_first_sizes("TransformDataset", tensors)
+        self.tensors = tuple(tensors)
+        self.transform = transform
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        first, *rest = (tensor[index] for tensor in self.tensors)
+        return (first if self.transform is None else self.transform(first), *rest)
+
+    def __len__(self) -> int:
+        return self.tensors[0].shape[0]
+
+
+class ArrayDataset(Dataset):
+    """NumPy arrays, memory maps and tensors that agree in their first size; a sample is a tuple of tensors.
+
+    Nothing is converted or copied but the rows of a sample or a batch, so that a memory map may be larger than the
+    memory. float16 becomes float32, integers except uint8 become int64, as in ``tensor()``. With `num_workers` a
+    loader's threads read memory maps ahead.
+
+    Raises ValueError for no arrays and for first sizes that differ, TypeError for other dtypes.
+
+    Example::
+
+        images = np.load("images.npy", mmap_mode="r")  # uint8 (N, 3, 32, 32)
+        data = ArrayDataset(images, labels)
+    """
+
+    arrays: tuple[Any, ...]
+
+    def __init__(self, *arrays: Any) -> None:
+        for number, array in enumerate(arrays):
+            dtype = getattr(array, "dtype", None)
+            if not isinstance(array, np.ndarray | Tensor) or getattr(dtype, "kind", "f") not in "biuf":
+                what = type(array).__name__ if dtype is None else f"{type(array).__name__} of {dtype}"
+                raise TypeError(
+                    f"ArrayDataset: expects arrays of numbers or bools, number {number} is a {what}"
+                )
+        _check_first_sizes("ArrayDataset", arrays)
+        self.arrays = arrays
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        return tuple(
+            array[index] if isinstance(array, Tensor) else as_batch(array[index]) for array in self.arrays
+        )
+
+    def __len__(self) -> int:
+        return self.arrays[0].shape[0]
 
 
 class Subset(Dataset):
@@ -128,3 +191,28 @@ def random_split(
     order = randperm(total, generator=generator).tolist()
     ends = itertools.accumulate(sizes)
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def rows_below(dataset: Any) -> Rows | None:
+    """The columns of a TensorDataset or ArrayDataset under any number of subsets; None for other datasets."""
+    places: Tensor | None = None
+    while type(dataset) is Subset:
+        indices = dataset.indices
+        if not isinstance(indices, Tensor):
+            size = len(dataset.dataset)
+            # A subset of nothing has an empty order, which reads none of this.
+            indices = tensor([int(i) + size if i < 0 else int(i) for i in indices] or [0])
+        places = indices if places is None else indices.index_select(0, places)
+        dataset = dataset.dataset
+    if type(dataset) is TensorDataset:
+        return Rows(dataset.tensors, places)
+    return Rows(dataset.arrays, places) if type(dataset) is ArrayDataset else None
+
+
+def _check_first_sizes(op: str, columns: Sequence[Any]) -> None:
+    shapes = [list(column.shape) for column in columns]
+    if not columns or not all(shapes):
+        what = "arrays" if op == "ArrayDataset" else "tensors"
+        raise ValueError(f"{op}: needs {what} with a first dimension, got {shapes}")
+    if len({shape[0] for shape in shapes}) > 1:
+        raise ValueError(f"{op}: the first sizes must agree, got {shapes}")

@@ -39,7 +39,8 @@ def mark_part(data: T, part: str) -> T:
 def part_of(data: Any) -> str | None:
     """The part that `data` was marked as, 'test' where anything in it was; None if nothing is known.
 
-    Looks through loaders (`dataset`), subsets, concatenated datasets (`datasets`), `tensors`, tuples and lists.
+    Looks through loaders (`dataset`), subsets, concatenated datasets (`datasets`), `tensors`, `arrays`, tuples and
+    lists.
     """
     found: list[str] = []
     waiting, seen = [data], set()
@@ -57,7 +58,7 @@ def part_of(data: Any) -> str | None:
             waiting.extend(value for value in item[:8] if hasattr(value, "__len__"))
             continue
         own = getattr(item, "__dict__", {})
-        waiting.extend(own[name] for name in ("dataset", "datasets", "tensors") if name in own)
+        waiting.extend(own[name] for name in ("dataset", "datasets", "tensors", "arrays") if name in own)
     return "test" if "test" in found else (found[-1] if found else None)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
+import numpy as np
+
+from chainrule._core import float64
 from chainrule._validate import integer
-from chainrule.creation import arange, tensor
-from chainrule.random import Generator, randint, randperm
+from chainrule.creation import arange, from_numpy, tensor
+from chainrule.random import Generator, rand, randint, randperm
 from chainrule.tensor import Tensor
 
 
@@ -93,6 +96,70 @@ class RandomSampler(OrderSampler):
         return self.num_samples
 
 
+class WeightedRandomSampler(OrderSampler):
+    """Draws `num_samples` numbers, i with a probability in proportion to weights[i].
+
+    With `replacement` every draw is independent; without it no number comes twice in a pass. The weights need not
+    sum to 1. Give each sample 1 / (size of its class) to draw the classes evenly.
+
+    Without replacement the numbers with the smallest Exponential(weight) times are taken, in that order
+    (Efraimidis and Spirakis, 2006).
+
+    Raises ValueError for weights that are not one-dimensional, negative, infinite, NaN or all 0, and for more
+    samples than positive weights without replacement.
+
+    Example::
+
+        counts = numpy.bincount(labels)
+        sampler = WeightedRandomSampler(1 / counts[labels], num_samples=len(labels))
+    """
+
+    def __init__(
+        self,
+        weights: Any,
+        num_samples: int,
+        replacement: bool = True,
+        generator: Generator | None = None,
+    ) -> None:
+        op = "WeightedRandomSampler"
+        if not isinstance(replacement, bool):
+            raise ValueError(f"{op}: replacement must be a bool, got {replacement!r}")
+        values = np.array(weights.detach().numpy() if isinstance(weights, Tensor) else weights, np.float64)
+        if values.ndim != 1:
+            raise ValueError(f"{op}: weights must have one dimension, got shape {list(values.shape)}")
+        bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+        if len(bad):
+            raise ValueError(
+                f"{op}: weights must be finite and not negative, got {values[bad[0]]} at {bad[0]}"
+            )
+        possible = int(np.count_nonzero(values))
+        integer(op, "num_samples", num_samples)
+        if possible == 0 or (not replacement and num_samples > possible):
+            raise ValueError(
+                f"{op}: cannot draw {num_samples} samples, {possible} of {len(values)} weights are positive"
+            )
+        self.weights = values
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def order(self) -> Tensor:
+        if self.replacement:
+            drawn = rand(self.num_samples, dtype=float64, generator=self.generator).numpy()
+            ends = np.cumsum(self.weights)
+            # Below 1, but its product with the sum may round up to the sum: the last positive weight has it.
+            numbers = np.searchsorted(ends, drawn * ends[-1], side="right")
+            return from_numpy(np.minimum(numbers, np.flatnonzero(self.weights)[-1]).astype(np.int64))
+        drawn = rand(len(self.weights), dtype=float64, generator=self.generator).numpy()
+        with np.errstate(divide="ignore"):
+            times = -np.log1p(-drawn) / self.weights
+        times[self.weights == 0] = np.inf
+        return from_numpy(np.argsort(times, kind="stable")[: self.num_samples].astype(np.int64))
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
 class SubsetRandomSampler(OrderSampler):
     """The given sample numbers, in a new random order each pass."""
 
@@ -120,6 +187,12 @@ class BatchSampler(Sampler):
         self.drop_last = drop_last
 
     def __iter__(self) -> Iterator[list[int]]:
+        if (order := whole_order(self.sampler)) is not None:
+            numbers = order.tolist()
+            stop = len(numbers) - len(numbers) % self.batch_size if self.drop_last else len(numbers)
+            for start in range(0, stop, self.batch_size):
+                yield numbers[start : start + self.batch_size]
+            return
         batch: list[int] = []
         for number in self.sampler:
             batch.append(number)
@@ -132,3 +205,10 @@ class BatchSampler(Sampler):
     def __len__(self) -> int:
         count = len(self.sampler)  # type: ignore[arg-type]
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+
+def whole_order(sampler: Any) -> Tensor | None:
+    """What iterating `sampler` gives, at once; None where it doesn't know, or where a subclass has replaced
+    `__iter__`."""
+    knows = isinstance(sampler, OrderSampler) and type(sampler).__iter__ is OrderSampler.__iter__
+    return sampler.order() if knows else None

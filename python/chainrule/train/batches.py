@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule._validate import integer
 from chainrule.creation import tensor
-from chainrule.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from chainrule.data import ArrayDataset, DataLoader, Dataset, IterableDataset, TensorDataset
 from chainrule.data.part import part_of
 from chainrule.tensor import Tensor
 
@@ -25,7 +25,10 @@ def as_loader(op: str, name: str, data: Any, batch_size: int, shuffle: bool) -> 
     Raises TypeError for what cannot be iterated again and again, ValueError where it is empty.
     """
     if isinstance(data, tuple | list) and data and all(isinstance(x, Tensor | np.ndarray) for x in data):
-        data = TensorDataset(*(x if isinstance(x, Tensor) else tensor(x) for x in data))
+        if any(isinstance(x, np.memmap) for x in data):  # may be larger than the memory
+            data = ArrayDataset(*data)
+        else:
+            data = TensorDataset(*(x if isinstance(x, Tensor) else tensor(x) for x in data))
     if isinstance(data, Dataset) or (hasattr(data, "__getitem__") and not hasattr(data, "__iter__")):
         integer(op, "batch_size", batch_size)
         streams = isinstance(data, IterableDataset)

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from chainrule._validate import integer
+from chainrule.data.seeding import owners_of
 from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
 from chainrule.tensor import Tensor
 from chainrule.train.batches import as_loader, refuse_test_part
 from chainrule.train.outside import modules_of, outside_tensors
-from chainrule.train.random_state import RandomState, owners_of
+from chainrule.train.random_state import RandomState
 from chainrule.train.step import Step
 from chainrule.train.table import Table, finish, new_axes
 

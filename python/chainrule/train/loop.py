@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from chainrule.data.seeding import owners_of
 from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
 from chainrule.train.batches import groups, length
@@ -19,7 +20,7 @@ from chainrule.train.evaluate import joined, measure, scores
 from chainrule.train.history import History
 from chainrule.train.interrupts import Interrupts
 from chainrule.train.outside import modules_of, outside_tensors
-from chainrule.train.random_state import RandomState, owners_of
+from chainrule.train.random_state import RandomState
 from chainrule.train.step import Step, StepResult
 from chainrule.train.table import plain
 

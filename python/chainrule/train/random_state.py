@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.creation import tensor
+from chainrule.data.seeding import generators_of
 from chainrule.generator import Generator, default_generator
 from chainrule.tensor import Tensor
 
@@ -21,16 +22,7 @@ class RandomState:
     """
 
     def __init__(self, owners: Iterable[Any]) -> None:
-        self._own: dict[str, Any] = {}
-        seen: set[int] = set()
-        for owner in owners:
-            for place, value in getattr(owner, "__dict__", {}).items():
-                if (
-                    isinstance(value, Generator | np.random.Generator | random.Random)
-                    and id(value) not in seen
-                ):
-                    seen.add(id(value))
-                    self._own[f"{len(self._own)}.{type(owner).__name__}.{place}"] = value
+        self._own = generators_of(list(owners))
 
     def get(self) -> dict[str, Any]:
         """The states; tensors, numbers and texts."""
@@ -55,22 +47,6 @@ class RandomState:
         random.setstate((version, tuple(numbers.tolist()), gauss))
         for name, generator in self._own.items():
             _restore(generator, state["own"][name])
-
-
-def owners_of(loader: Any) -> list[Any]:
-    """A loader and what it is made of."""
-    found: list[Any] = []
-    waiting = [loader]
-    while waiting:
-        item = waiting.pop()
-        if any(item is other for other in found):
-            continue
-        found.append(item)
-        own = getattr(item, "__dict__", {})
-        names = ("dataset", "sampler", "batch_sampler", "transform", "transforms", "datasets")
-        for value in (own[name] for name in names if own.get(name) is not None):
-            waiting.extend(value if isinstance(value, list | tuple) else [value])
-    return found
 
 
 def _state(generator: Any) -> Any:

@@ -1,0 +1,652 @@
+"""Loader threads: the same batches for any number of them, errors that name the sample, and no thread left behind."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import weakref
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import train
+from chainrule.data import (
+    ArrayDataset,
+    DataLoader,
+    Dataset,
+    GroupBatchSampler,
+    IterableDataset,
+    Sampler,
+    Subset,
+    TensorDataset,
+    WeightedRandomSampler,
+    get_worker_info,
+)
+
+
+class Drawing(Dataset):
+    """Samples that draw from the default generator, some more than others; the last is cut to another shape."""
+
+    def __init__(self, count=23):
+        self.x = cr.arange(count * 3).float().reshape(count, 3)
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        time.sleep(0.0002 * (index % 3))  # so that threads overtake each other
+        noise = cr.rand(3)
+        for _ in range(index % 4):
+            noise = noise + cr.randn(3)
+        if cr.rand(1).item() < 0.5:
+            noise = noise.flip(0)
+        return self.x[index] + noise, {"index": index, "keep": cr.nn.functional.dropout(cr.ones(2), 0.5)}
+
+
+class Drawn(IterableDataset):
+    def __len__(self):
+        return 17
+
+    def __iter__(self):
+        for i in cr.randperm(17).tolist():
+            yield cr.rand(2) + i
+
+
+class Lazy(Sampler):
+    """Draws while it is iterated."""
+
+    def __len__(self):
+        return 23
+
+    def __iter__(self):
+        for _ in range(23):
+            yield cr.randint(0, 23, (1,)).item()
+
+
+def noisy_collate(samples):
+    x, labels = cr.data.default_collate(samples)
+    return x + cr.rand(1), labels
+
+
+LOADERS = {
+    "shuffled": lambda **k: DataLoader(Drawing(), 4, shuffle=True, **k),
+    "in order": lambda **k: DataLoader(Drawing(), 5, drop_last=True, **k),
+    "own generator": lambda **k: DataLoader(
+        Drawing(), 4, shuffle=True, generator=cr.Generator().manual_seed(5), **k
+    ),
+    "collate_fn draws": lambda **k: DataLoader(Drawing(), 4, shuffle=True, collate_fn=noisy_collate, **k),
+    "single samples": lambda **k: DataLoader(Drawing(7), None, shuffle=True, **k),
+    "weighted": lambda **k: DataLoader(Drawing(), 4, sampler=WeightedRandomSampler(cr.arange(23), 30), **k),
+    "lazy sampler": lambda **k: DataLoader(Drawing(), 4, sampler=Lazy(), **k),
+    "groups": lambda **k: DataLoader(
+        Drawing(), batch_sampler=GroupBatchSampler([i % 5 for i in range(23)], 2), **k
+    ),
+    "subset": lambda **k: DataLoader(Subset(Drawing(), [5, -1, 7, 2]), 3, shuffle=True, **k),
+    "stream": lambda **k: DataLoader(Drawn(), 4, **k),
+    "stream without batches": lambda **k: DataLoader(Drawn(), None, **k),
+    "tensors": lambda **k: DataLoader(TensorDataset(cr.arange(23)), 4, shuffle=True, **k),
+    "tensors by groups": lambda **k: DataLoader(
+        TensorDataset(cr.arange(23)), batch_sampler=GroupBatchSampler([i % 5 for i in range(23)], 2), **k
+    ),
+}
+
+
+def bits(value):
+    """What a batch consists of, to be compared bit by bit."""
+    if isinstance(value, cr.Tensor):
+        return value.dtype.name, value.shape, value.numpy().tobytes()
+    if isinstance(value, dict):
+        return {key: bits(item) for key, item in value.items()}
+    return [bits(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def epochs(make, count=2, **settings):
+    cr.manual_seed(3)
+    loader = make(**settings)
+    passes = []
+    for _ in range(count):
+        passes.append([bits(batch) for batch in loader])
+        passes.append(bits(cr.rand(2)))  # the default generator is where it would be
+    return passes
+
+
+def loader_threads():
+    return [t for t in threading.enumerate() if t.name.startswith("chainrule-loader")]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    yield
+    gc.collect()
+    end = time.monotonic() + 3
+    while loader_threads() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not loader_threads()
+
+
+# ---- the same batches ----
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_batches_are_the_same_for_any_number_of_workers(kind):
+    alone = epochs(LOADERS[kind])
+    assert alone[0] != alone[2]
+    assert epochs(LOADERS[kind], num_workers=1) == alone
+    assert epochs(LOADERS[kind], num_workers=4, prefetch_factor=3) == alone
+    assert epochs(LOADERS[kind], num_workers=3, persistent_workers=True) == alone
+
+
+def test_a_sample_draws_by_seed_epoch_and_index_alone():
+    def by_index(**settings):
+        cr.manual_seed(3)
+        return {
+            i: bits(x[row])
+            for x, labels in DataLoader(Drawing(), **settings)
+            for row, i in enumerate(labels["index"].tolist())
+        }
+
+    assert by_index(batch_size=4) == by_index(batch_size=7, num_workers=2)
+
+
+def test_copies_of_a_sample_in_one_pass_differ():
+    loader = DataLoader(Drawing(), 8, sampler=WeightedRandomSampler([0, 0, 1], 8))
+    ((x, labels),) = loader
+    assert labels["index"].tolist() == [2] * 8
+    assert len({tuple(row) for row in x.tolist()}) == 8
+
+
+def test_fetching_leaves_the_default_generator_alone_and_a_raise_gives_it_back():
+    class Raises(Drawing):
+        def __getitem__(self, index):
+            cr.manual_seed(99)
+            raise ValueError("no")
+
+    cr.manual_seed(0)
+    state = cr.get_rng_state().tolist()
+    with pytest.raises(ValueError, match="no, in sample 0"):
+        list(DataLoader(Raises(), sampler=[0], generator=cr.Generator()))
+    assert cr.get_rng_state().tolist() == state
+    assert cr.initial_seed() == 0
+
+
+def test_a_captured_transform_draws_from_the_sample_too():
+    class Captured(Dataset):
+        def __init__(self):
+            self.transform = cr.capture(lambda x: x + cr.rand(3))
+
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, index):
+            return self.transform(cr.full((3,), float(index)))
+
+    class Eager(Captured):
+        def __init__(self):
+            self.transform = lambda x: x + cr.rand(3)
+
+    def batches(data, **settings):
+        cr.manual_seed(1)
+        return [bits(batch) for _ in range(2) for batch in DataLoader(data, 2, shuffle=True, **settings)]
+
+    assert batches(Captured()) == batches(Eager()) == batches(Captured(), num_workers=1)
+
+
+def test_generators_that_threads_would_race_for_are_named(recwarn):
+    data = Drawing()
+    data.noise = np.random.default_rng(0)
+    with pytest.warns(UserWarning, match=r"DataLoader: threads draw from Drawing\.noise ahead"):
+        list(DataLoader(data, 4, num_workers=2))
+    list(DataLoader(data, 4))
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+@pytest.mark.parametrize("kind", LOADERS)
+def test_a_resume_gives_the_batches_that_were_left(kind, workers, tmp_path):
+    make = LOADERS[kind]
+    settings = {"num_workers": workers, "persistent_workers": workers == 4}
+    whole = epochs(make, 3)
+    for position in (0, 1, 3):
+        cr.manual_seed(3)
+        loader = make(num_workers=(4, 0, 1)[position % 3])
+        list(loader)
+        cr.rand(2)
+        batches = iter(loader)
+        given = [bits(next(batches)) for _ in range(min(position, len(loader)))]
+        cr.save({"loader": loader.state_dict(), "default": cr.get_rng_state()}, tmp_path / "state")
+        del batches, loader
+
+        saved = cr.load(tmp_path / "state")
+        cr.manual_seed(77)
+        loader = make(**settings)
+        cr.set_rng_state(saved["default"])
+        loader.load_state_dict(saved["loader"])
+        rest = [bits(batch) for batch in loader]
+        assert given + rest == whole[2]
+        assert bits(cr.rand(2)) == whole[3]
+        assert [bits(batch) for batch in loader] == whole[4]
+
+
+def test_the_state_says_where_the_pass_is():
+    loader = DataLoader(Drawing(), 5, num_workers=2)
+    assert loader.state_dict()["position"] is None
+    seen = [loader.state_dict()["position"] for _ in loader]
+    assert seen == [1, 2, 3, 4, 5]
+    assert loader.state_dict()["position"] is None
+    last = iter(loader)
+    for _ in range(5):
+        next(last)
+    state = loader.state_dict()
+    loader.load_state_dict(state)
+    assert list(loader) == []  # all were given
+    assert len(list(loader)) == 5
+
+
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [
+        (lambda: DataLoader(Drawing(24), 5), "its samples is 23, here it is 24"),
+        (lambda: DataLoader(Drawing(), 4), "its batch_size is 5, here it is 4"),
+        (
+            lambda: DataLoader(Drawing(), 5, generator=cr.Generator()),
+            "0 generators of its own, here there are 1",
+        ),
+    ],
+)
+def test_the_state_of_another_loader_is_refused(other, match):
+    state = DataLoader(Drawing(), 5).state_dict()
+    with pytest.raises(ValueError, match=f"DataLoader: the state is of another loader: .*{match}"):
+        other().load_state_dict(state)
+    with pytest.raises(ValueError, match="expects what state_dict"):
+        other().load_state_dict({})
+
+
+# ---- errors ----
+
+
+class Broken(Drawing):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def __getitem__(self, index):
+        if index == 13:
+            raise self.error
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("bad pixel"),
+        KeyError("label"),
+        FileNotFoundError(2, "No such file", "13.png"),
+        UnicodeDecodeError("utf8", b"x", 0, 1, "why"),
+        RuntimeError(),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_an_error_keeps_its_type_and_names_the_sample(error, workers):
+    batches = iter(DataLoader(Broken(error), 4, num_workers=workers))
+    for _ in range(3):
+        next(batches)
+    with pytest.raises(type(error)) as caught:
+        next(batches)
+    text = "".join(traceback.format_exception(caught.value))
+    assert "in sample 13 of Broken" in text or sys.version_info < (3, 11)
+    assert "raise self.error" in text  # the line where it happened
+    assert next(batches, None) is None
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_does_not_fit_into_a_batch_names_the_samples(workers):
+    class Ragged(Dataset):
+        def __init__(self, odd):
+            self.odd = odd
+
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, index):
+            return self.odd if index == 5 else (cr.zeros(3), index)
+
+    for odd, match in (
+        ((cr.zeros(4), 5), r"one shape, got \[3\] and \[4\], in samples 4 and 5"),
+        ((cr.zeros(3),), r"one length, got \[1, 2\], in samples 4 and 5"),
+        ((cr.zeros(3), 5, 6), r"one length, got \[2, 3\], in samples 4 and 5"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            list(DataLoader(Ragged(odd), 4, num_workers=workers))
+    with pytest.raises(ZeroDivisionError, match=r"in collate_fn of the samples \[4, 5, 6, 7\]"):
+        list(DataLoader(Ragged((cr.zeros(4), 5)), 4, num_workers=workers, collate_fn=divide_by_odd))
+
+
+def divide_by_odd(samples):
+    return 1 / all(len(x) == 3 for x, _ in samples)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_indices_out_of_range_are_named(workers):
+    for data in (TensorDataset(cr.arange(10)), ArrayDataset(np.arange(10)), Subset(Drawing(), [1, 99])):
+        with pytest.raises(
+            IndexError, match=r"value 12 |index 12 |99, in sample 1 of Subset|in sample 1 of Subset"
+        ):
+            list(DataLoader(data, 2, sampler=[1, 12], num_workers=workers))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_sampler_that_fails_does_so_after_the_batches_before(workers):
+    def numbers():
+        yield from range(6)
+        raise OSError("sampler")
+
+    class Failing(Sampler):
+        def __iter__(self):
+            return numbers()
+
+    batches = iter(DataLoader(Drawing(), 2, sampler=Failing(), num_workers=workers))
+    assert [next(batches)[1]["index"].tolist() for _ in range(3)] == [[0, 1], [2, 3], [4, 5]]
+    with pytest.raises(OSError, match="sampler"):
+        next(batches)
+
+
+def test_a_stream_that_fails_names_the_sample():
+    class Failing(IterableDataset):
+        def __iter__(self):
+            yield from range(5)
+            raise ValueError("end of file")
+
+    for workers in (0, 2):
+        batches = iter(DataLoader(Failing(), 2, num_workers=workers))
+        assert [next(batches).tolist() for _ in range(2)] == [[0, 1], [2, 3]]
+        with pytest.raises(ValueError, match="end of file, in sample 5 of the stream Failing"):
+            next(batches)
+
+
+def test_worker_init_fn_and_worker_info():
+    seen = []
+
+    def init(number):
+        seen.append((number, get_worker_info().id, get_worker_info().num_workers, cr.rand(1).item()))
+
+    data = Drawing()
+    cr.manual_seed(0)
+    state = cr.get_rng_state().tolist()
+    list(DataLoader(data, 4, num_workers=2, worker_init_fn=init, generator=cr.Generator()))
+    assert cr.get_rng_state().tolist() == state
+    assert sorted(s[:3] for s in seen) == [(0, 0, 2), (1, 1, 2)]
+    assert seen[0][3] != seen[1][3]
+    assert get_worker_info() is None
+
+    def fails(number):
+        raise LookupError("no disk")
+
+    with pytest.raises(LookupError, match=r"no disk, in worker_init_fn\([01]\)"):
+        list(DataLoader(data, 4, num_workers=2, worker_init_fn=fails))
+
+    class Split(IterableDataset):
+        """Divides its samples among workers, as PyTorch's documentation shows."""
+
+        def __iter__(self):
+            info = get_worker_info()
+            step, first = (info.num_workers, info.id) if info else (1, 0)
+            return iter(range(first, 10, step))
+
+    assert [b.tolist() for b in DataLoader(Split(), 5, num_workers=3)] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+
+
+# ---- endings ----
+
+
+def test_a_worker_that_hangs_is_a_timeout_and_names_the_sample():
+    release = threading.Event()
+
+    class Hangs(Drawing):
+        def __getitem__(self, index):
+            if index == 6:
+                release.wait(30)
+            return super().__getitem__(index)
+
+    loader = DataLoader(Hangs(), 4, num_workers=2, timeout=0.3, persistent_workers=True)
+    batches = iter(loader)
+    next(batches)
+    began = time.monotonic()
+    with pytest.raises(
+        TimeoutError, match=r"batch 1 did not come within timeout=0.3 seconds; it is at sample 6"
+    ):
+        next(batches)
+    assert time.monotonic() - began < 2
+    release.set()
+    assert len(list(loader)) == 6  # with new threads
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_leaving_a_loop_ends_the_threads(persistent):
+    loader = DataLoader(Drawing(), 2, num_workers=3, persistent_workers=persistent)
+    for _ in loader:
+        assert len(loader_threads()) == 3
+        break
+    assert len(loader_threads()) == (3 if persistent else 0)
+    batches = iter(loader)
+    next(batches)
+    kept = loader_threads()
+    assert len(kept) == 3
+    del batches
+    assert len(list(loader)) == 12
+    assert loader_threads() == (kept if persistent else [])
+    iter(loader)  # never asked for a batch: no threads
+    assert loader_threads() == (kept if persistent else [])
+    del loader, _
+    gc.collect()
+    assert not loader_threads()
+
+
+def test_an_error_in_the_loop_ends_the_threads():
+    def train():
+        for _ in DataLoader(Drawing(), 2, num_workers=3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    gc.collect()
+    assert not loader_threads()
+
+
+def test_a_thousand_passes_leave_no_thread():
+    before = threading.active_count()
+    data = TensorDataset(cr.arange(8))
+    data.__class__ = type("Plain", (TensorDataset,), {})  # fetched sample by sample
+    for i in range(1000):
+        batches = iter(DataLoader(data, 2, num_workers=2))
+        next(batches)
+        if i % 2:
+            list(batches)
+        del batches
+    assert threading.active_count() == before
+
+
+SCRIPTS = {
+    "held at the end": "it = iter(DataLoader(Slow(), 2, num_workers=3)); next(it); print('end')",
+    "persistent": "loader = DataLoader(Slow(), 2, num_workers=3, persistent_workers=True); next(iter(loader)); "
+    "print('end')",
+    "exit in the loop": "import sys\nfor _ in DataLoader(Slow(), 2, num_workers=3): print('end'); sys.exit(0)",
+    "in a cycle": "a = []; a.append(a); a.append(iter(DataLoader(Slow(), 2, num_workers=3))); next(a[1]); "
+    "print('end')",
+    "hangs for ever": "it = iter(DataLoader(Slow(60), 2, num_workers=1, timeout=0.2))\n"
+    "try: next(it)\nexcept TimeoutError: print('end')",
+    "forked": "import os\nit = iter(DataLoader(Slow(), 2, num_workers=3)); next(it)\n"
+    "pid = os.fork()\n"
+    "if pid == 0:\n"
+    "    try: list(it)\n"
+    "    except RuntimeError as e: ok = 'before a fork' in str(e)\n"
+    "    ok = ok and len(list(DataLoader(Slow(), 2, num_workers=2))) == 10\n"
+    "    raise SystemExit(0 if ok else 1)\n"
+    "print('end' if os.waitpid(pid, 0)[1] == 0 else 'child failed')",
+}
+
+
+@pytest.mark.parametrize("how", SCRIPTS)
+def test_the_interpreter_ends_whatever_threads_do(how):
+    head = (
+        "import time\nimport chainrule as cr\nfrom chainrule.data import *\n"
+        "class Slow(Dataset):\n"
+        "    def __init__(self, seconds=0.01): self.seconds = seconds\n"
+        "    def __len__(self): return 20\n"
+        "    def __getitem__(self, i): time.sleep(self.seconds); return cr.rand(4)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", head + SCRIPTS[how]],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=os.environ,
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "end", "")
+
+
+def test_ctrl_c_ends_a_pass_that_waits():
+    code = (
+        "import os, signal, threading, time\nimport chainrule as cr\nfrom chainrule.data import *\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Slow(Dataset):\n"
+        "    def __len__(self): return 20\n"
+        "    def __getitem__(self, i): time.sleep(0.5); return i\n"
+        "threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "try: list(DataLoader(Slow(), 2, num_workers=2))\n"
+        "except KeyboardInterrupt: print('interrupted')\n"
+        "time.sleep(0.1)\n"
+        "print([t.name for t in threading.enumerate() if 'loader' in t.name])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.stdout.split(), done.stderr) == (["interrupted", "[]"], "")
+
+
+def test_native_work_in_threads_runs_beside_the_training():
+    """Large ops in threads and in the main one: nobody waits for ever, and threads leave the pool alone."""
+
+    class Heavy(Dataset):
+        def __len__(self):
+            return 12
+
+        def __getitem__(self, index):
+            x = cr.rand(64, 256)
+            return (x @ x.T).sum(dim=1), cr.nn.functional.relu(cr.randn(200_000)).mean()
+
+    alone = epochs(lambda **k: DataLoader(Heavy(), 3, **k))
+    w = cr.rand(300, 300)
+    expected = (w @ w).numpy().tobytes()
+    cr.manual_seed(3)
+    beside = []
+    for _ in range(2):
+        for batch in DataLoader(Heavy(), 3, num_workers=4):
+            assert (w @ w).numpy().tobytes() == expected
+            beside.append(bits(batch))
+        cr.rand(2)
+    assert beside == [batch for epoch in alone[::2] for batch in epoch]
+    before = cr._core.pool_stats()
+    list(DataLoader(Heavy(), 3, num_workers=4))
+    after = cr._core.pool_stats()
+    assert after["regions"] == before["regions"]
+    assert after["inline_regions"] > before["inline_regions"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_memory_is_flat_over_fifty_epochs(workers):
+    gc.collect()
+    loaders = [
+        DataLoader(Drawing(40), 8, shuffle=True, num_workers=workers),
+        DataLoader(TensorDataset(cr.rand(2000, 20), cr.arange(2000)), 64, shuffle=True),
+    ]
+    sizes = []
+    for epoch in range(50):
+        for loader in loaders:
+            for _ in loader:
+                pass
+        if epoch in (9, 49):
+            gc.collect()
+            sizes.append((cr._core.allocator_stats()["bytes_in_use"], len(gc.get_objects())))
+    assert sizes[1][0] <= sizes[0][0]
+    assert sizes[1][1] <= sizes[0][1] + 50
+
+
+def test_threads_let_go_of_the_batches_they_made():
+    class Sample:
+        pass
+
+    alive = weakref.WeakSet()
+
+    class Tracked(Dataset):
+        def __len__(self):
+            return 30
+
+        def __getitem__(self, index):
+            sample = Sample()
+            alive.add(sample)
+            return sample
+
+    loader = DataLoader(Tracked(), 1, num_workers=2, collate_fn=list, persistent_workers=True)
+    batches = iter(loader)
+    while next(batches, None) is not None:
+        assert len(alive) <= 2 * 2 + 2
+    assert not alive
+
+
+# ---- training ----
+
+
+class Labelled(Drawing):
+    def __getitem__(self, index):
+        x, _ = super().__getitem__(index)
+        return x, index % 2
+
+
+class Stop(Exception):
+    pass
+
+
+class StopAt(train.Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, run, loss):
+        if run.step == self.step:
+            raise Stop
+
+
+def fitted(workers, directory=None, stop=None):
+    cr.manual_seed(0)
+    model = cr.nn.Sequential(cr.nn.Linear(3, 8), cr.nn.ReLU(), cr.nn.Dropout(0.3), cr.nn.Linear(8, 2))
+    loader = DataLoader(Labelled(), 4, shuffle=True, num_workers=workers)
+    train.fit(
+        model,
+        cr.nn.functional.cross_entropy,
+        cr.optim.Adam(model.parameters(), lr=0.01),
+        loader,
+        epochs=2,
+        checkpoint=None if directory is None else train.Checkpoint(directory, every_steps=1),
+        callbacks=[StopAt(stop)] if stop else [],
+        resume=directory is not None,
+        quiet=True,
+    )
+    return [t.numpy().tobytes() for t in model.state_dict().values()]
+
+
+def test_training_gives_the_same_weights_for_any_number_of_workers_and_after_a_stop(tmp_path):
+    alone = fitted(0)
+    assert fitted(1) == fitted(3) == alone
+    with pytest.raises(Stop):
+        fitted(3, tmp_path, stop=8)  # the second batch of the second epoch
+    assert fitted(2, tmp_path) == alone
+
+
+def test_fit_reads_a_memory_map_by_the_batch(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((10, 3), np.float32))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    loader = train.batches.as_loader("fit", "train", (mapped, cr.arange(10)), 4, True)
+    assert loader.dataset.arrays[0] is mapped
+    assert [y.shape for _, y in loader] == [(4,), (4,), (2,)]

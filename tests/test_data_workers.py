@@ -386,8 +386,15 @@ def test_worker_init_fn_and_worker_info():
     def fails(number):
         raise LookupError("no disk")
 
+    def second_fails(number):
+        if number == 1:
+            time.sleep(0.1)
+            fails(number)
+
     with pytest.raises(LookupError, match=r"no disk, in worker_init_fn\([01]\)"):
         list(DataLoader(data, 4, num_workers=2, worker_init_fn=fails))
+    with pytest.raises(LookupError, match=r"in worker_init_fn\(1\)"):  # though the other thread could do all
+        next(iter(DataLoader(data, 1, num_workers=2, worker_init_fn=second_fails)))
 
     class Split(IterableDataset):
         """Divides its samples among workers, as PyTorch's documentation shows."""

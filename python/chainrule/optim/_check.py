@@ -35,6 +35,8 @@ def betas(op: str, group: dict[str, Any]) -> None:
 
 def _number(op: str, name: str, value: Any) -> float:
     try:
+        if isinstance(value, str | bytes):  # which float() would read
+            raise TypeError
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{op}: {name} must be a number, got {value!r}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +11,26 @@ from chainrule._validate import integer
 from chainrule.creation import tensor
 from chainrule.data import ArrayDataset, DataLoader, Dataset, IterableDataset, TensorDataset
 from chainrule.data.part import part_of
+from chainrule.ops._loss import check_sample_weight
 from chainrule.tensor import Tensor
 
-Batch = tuple[tuple[Any, ...], Any]  # the model's arguments, and the target
+
+class Batch(NamedTuple):
+    """The model's arguments, the target, and the samples' weights if there are such."""
+
+    inputs: tuple[Tensor, ...]
+    target: Tensor
+    weight: Tensor | None
+
+    def total(self, op: str) -> float:
+        """How much the batch counts in a mean over samples: their number, or the sum of their weights.
+
+        Raises ValueError for a weight that is negative or not finite.
+        """
+        if self.weight is None:
+            return self.target.shape[0] if self.target.ndim else 1
+        check_sample_weight(op, self.weight)
+        return self.weight.sum().item()
 
 
 def as_loader(op: str, name: str, data: Any, batch_size: int, shuffle: bool) -> Any:
@@ -22,13 +39,12 @@ def as_loader(op: str, name: str, data: Any, batch_size: int, shuffle: bool) -> 
     Tensors and arrays are (inputs..., target), in a tuple or list. Other iterables, a loader of one's own for
     instance, are taken as they are.
 
-    Raises TypeError for what cannot be iterated again and again, ValueError where it is empty.
+    Raises TypeError for what cannot be iterated again and again and for tables and lists that are no tensors,
+    ValueError where it is empty.
     """
-    if isinstance(data, tuple | list) and data and all(isinstance(x, Tensor | np.ndarray) for x in data):
-        if any(isinstance(x, np.memmap) for x in data):  # may be larger than the memory
-            data = ArrayDataset(*data)
-        else:
-            data = TensorDataset(*(x if isinstance(x, Tensor) else tensor(x) for x in data))
+    refuse_tables(op, name, data)
+    if isinstance(data, tuple | list) and data and isinstance(data[0], Tensor | np.ndarray):
+        data = as_dataset(data)
     if isinstance(data, Dataset) or (hasattr(data, "__getitem__") and not hasattr(data, "__iter__")):
         integer(op, "batch_size", batch_size)
         streams = isinstance(data, IterableDataset)
@@ -44,6 +60,44 @@ def as_loader(op: str, name: str, data: Any, batch_size: int, shuffle: bool) -> 
     if length(data) == 0:
         raise ValueError(f"{op}: {name} is empty: there are no batches in it")
     return data
+
+
+def as_dataset(arrays: Sequence[Any]) -> Dataset:
+    """Tensors and arrays as one dataset."""
+    if any(isinstance(x, np.memmap) for x in arrays):  # may be larger than the memory
+        return ArrayDataset(*arrays)
+    return TensorDataset(*(x if isinstance(x, Tensor) else tensor(x) for x in arrays))
+
+
+def refuse_tables(op: str, name: str, data: Any) -> None:
+    """TypeError for frames, lists of numbers and other programs' tensors, with what makes tensors of them."""
+    items = data if isinstance(data, tuple | list) else [data]
+    tensors = [isinstance(item, Tensor | np.ndarray) for item in items]
+    advice = next(filter(None, map(_advice, items)), None)
+    if advice is None and any(tensors) == all(tensors):
+        return
+    got = ", ".join(type(item).__name__ for item in items[:4]) + (", ..." if len(items) > 4 else "")
+    raise TypeError(
+        f"{op}: {name} must be tensors or arrays (inputs..., target), a dataset or a loader, got "
+        f"{got if items is not data else f'({got})'}{f'; make tensors: {advice}' if advice else ''}"
+    )
+
+
+def _advice(item: Any) -> str | None:
+    """What makes a tensor of a table or a list; None for what may be a tensor, a batch, a dataset or a loader."""
+    if isinstance(item, Tensor | np.ndarray | Dataset | DataLoader):
+        return None
+    for method in ("to_numpy", "toarray"):  # pandas, polars; SciPy's sparse matrices
+        if hasattr(item, method):
+            return f"cr.tensor(x.{method}().astype(np.float32)), classes as np.int64"
+    if hasattr(item, "__array__"):
+        return "cr.tensor(np.asarray(x))"
+    first = item
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    if first is not item and isinstance(first, int | float | np.number):
+        return "cr.tensor(x, dtype=cr.float32), classes as cr.int64"
+    return None
 
 
 def refuse_test_part(op: str, name: str, data: Any) -> None:
@@ -64,21 +118,26 @@ def length(loader: Any) -> int | None:
         return None
 
 
-def split_batch(op: str, batch: Any) -> Batch:
-    """A batch as the model's arguments and the target, which comes last; one tensor alone is both.
+def split_batch(op: str, batch: Any, weighted: bool = False, targets: bool = True) -> Batch:
+    """The parts of a batch (inputs..., target), or (inputs..., target, weight) if it is `weighted`. One tensor alone
+    is input and target; without `targets` all are inputs.
 
     Raises TypeError for other structures.
     """
-    if isinstance(batch, Tensor):
-        return (batch,), batch
-    if isinstance(batch, Sequence) and batch and all(isinstance(item, Tensor) for item in batch):
-        return (tuple(batch[:-1]), batch[-1]) if len(batch) > 1 else ((batch[0],), batch[0])
+    items = (batch,) if isinstance(batch, Tensor) else batch
+    if isinstance(items, Sequence) and items and all(isinstance(item, Tensor) for item in items):
+        *rest, last = items
+        if not weighted:
+            rest, last = list(items), None
+        if rest:
+            inputs = rest[:-1] if targets and len(rest) > 1 else rest
+            return Batch(tuple(inputs), rest[-1], last)
     kinds = (
-        [type(item).__name__ for item in batch] if isinstance(batch, tuple | list) else type(batch).__name__
+        [type(item).__name__ for item in items] if isinstance(items, tuple | list) else type(items).__name__
     )
+    form = "(inputs..., target, weight)" if weighted else "(inputs..., target)"
     raise TypeError(
-        f"{op}: a batch must be (inputs..., target), all tensors, got {kinds}; give the loader a collate_fn that "
-        "makes such batches"
+        f"{op}: a batch must be {form}, all tensors, got {kinds}; give the loader a collate_fn that makes such batches"
     )
 
 

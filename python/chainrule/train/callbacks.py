@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chainrule._validate import choice, integer
+from chainrule.train.check import check_object
 from chainrule.train.history import direction
 from chainrule.train.table import json_line
 
@@ -146,6 +147,7 @@ class Schedule(Callback):
     """
 
     def __init__(self, schedule: Any, by: str = "epoch", monitor: str = "dev_loss") -> None:
+        check_object("Schedule", "schedule", schedule)
         for name in ("step", "state_dict", "load_state_dict"):
             if not callable(getattr(schedule, name, None)):
                 raise TypeError(f"Schedule: a schedule needs {name}(), {type(schedule).__name__} has none")

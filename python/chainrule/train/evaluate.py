@@ -11,8 +11,9 @@ from chainrule.nn import Module
 from chainrule.ops import cat
 from chainrule.tensor import Tensor
 from chainrule.train.batches import as_loader, split_batch
+from chainrule.train.check import check_loss, check_model, check_penalty, takes
 from chainrule.train.decision import Decision, Metrics, named_metrics
-from chainrule.train.step import refuse_sum, scalar_loss
+from chainrule.train.step import scalar_loss
 
 BATCH_SIZE = 256
 
@@ -39,38 +40,43 @@ def evaluate(
     outputs: str | None = None,
     threshold: float = 0.5,
     penalty: Callable[[], Tensor] | None = None,
+    weighted: bool = False,
     batch_size: int = BATCH_SIZE,
 ) -> dict[str, Any]:
     """Scores of a model on data, in evaluation mode and without gradients; its mode is as before afterwards.
 
     Args:
-        data: a DataLoader, a dataset, or tensors (inputs, targets). The test part is welcome here.
+        data: a DataLoader, a dataset, or tensors (inputs..., target). The test part is welcome here.
         metrics: names ('accuracy', 'precision', 'recall', 'f1', 'roc_auc', 'confusion_matrix', 'r2', 'mae',
             'mse'), functions of (output, target), or a dictionary of functions. They see all samples at once.
             Of more than two classes precision, recall and F1 are means over classes.
         loss: adds 'loss', the mean over samples, with `penalty` if there is one. It also says what the model
             gives, as far as it is a loss of this library.
-        outputs: what the model gives, 'logits' or 'probabilities', where no loss says so and one number per
-            sample has to become a class.
+        outputs: what the model gives, 'logits', 'probabilities', 'log_probabilities' or 'values', where no loss says
+            so and one number per sample has to become a class.
         threshold: such a number is class 1 where its probability is above this; only 0.5 with several numbers.
+        weighted: data end with the samples' weights, as in ``fit``; they count in the loss, not in metrics.
 
     Raises:
         ValueError: data is empty, a metric has no value (ROC-AUC of one class), `outputs` is needed, a threshold does
             not apply, classes of one number per sample are not 0 and 1, or a loss is no mean (reduction='sum').
-        TypeError: a batch is no (inputs..., target).
+        TypeError: data or a batch is no (inputs..., target), the model no module, the loss no function.
 
     Example:
         >>> evaluate(model, test, ["accuracy", "f1"], nn.BCEWithLogitsLoss(), threshold=0.3)
         {'loss': 0.21, 'accuracy': 0.93, 'f1': 0.91}
     """
     op = "evaluate"
-    refuse_sum(op, loss)
+    check_model(op, model)
+    if loss is not None:
+        check_loss(op, loss, weighted)
+    check_penalty(op, penalty)
     decision = Decision(op, loss, outputs, threshold)
     named = named_metrics(op, metrics, decision)
     loader = as_loader(op, "data", data, batch_size, shuffle=False)
     if loss is None and not named:
         raise ValueError(f"{op}: nothing to measure; give metrics or a loss")
-    return measure(op, model, loader, named, loss, penalty)
+    return measure(op, model, loader, named, loss, penalty, weighted=weighted)
 
 
 def measure(
@@ -80,25 +86,31 @@ def measure(
     metrics: Metrics,
     loss: Any = None,
     penalty: Any = None,
+    *,
+    weighted: bool = False,
     forward: Callable[..., Any] | None = None,
 ) -> dict[str, Any]:
     """What evaluate returns; `forward` is called in place of the model (a captured one)."""
-    total, samples = 0.0, 0
+    total, samples, seen = 0.0, 0.0, False
     parts: list[tuple[Any, Any]] = []
     with evaluating(model):
         for batch in loader:
-            inputs, target = split_batch(op, batch)
+            inputs, target, weight = part = split_batch(op, batch, weighted)
             output = (forward or model)(*inputs)
-            if loss is not None:
-                count = target.shape[0] if target.ndim else 1
-                total += scalar_loss(op, loss(output, target)).item() * count
+            seen = True
+            count = part.total(op) if loss is not None else 0
+            if count:
+                value = loss(output, target) if weight is None else loss(output, target, sample_weight=weight)
+                total += scalar_loss(op, value).item() * count
                 samples += count
             if metrics:
                 parts.append((output, target))
+        if not seen:
+            raise ValueError(f"{op}: the data gave no batches")
         result: dict[str, Any] = {}
         if loss is not None:
             if not samples:
-                raise ValueError(f"{op}: the data gave no batches")
+                raise ValueError(f"{op}: all sample weights are 0")
             result["loss"] = total / samples + (penalty().item() if penalty is not None else 0.0)
         if metrics:
             result.update(scores(op, metrics, parts))
@@ -127,26 +139,47 @@ def predict(
     *,
     threshold: float | None = None,
     outputs: str | None = None,
+    targets: bool | None = None,
+    weighted: bool = False,
     batch_size: int = BATCH_SIZE,
 ) -> Tensor:
     """What a model gives for all of some data, in evaluation mode and without gradients; its mode is kept.
 
     Args:
-        data: inputs as a tensor or array, (N, ...); or a DataLoader or dataset, whose targets are not looked
-            at (a batch of one tensor is all input).
+        data: inputs as a tensor or array, (N, ...), or a tuple of such for a model of several inputs; or a DataLoader
+            or dataset as in ``fit``, whose targets are not looked at (a batch of one tensor is all input).
         threshold: None for the outputs themselves; a probability for classes, int64 (N,), of a model that gives
-            one number per sample, with `outputs` 'logits' or 'probabilities'.
+            one number per sample, with `outputs` 'logits' or 'probabilities' (or 'log_probabilities').
+        targets: whether the last tensor is a target, which the model is not given. Unless said, it is in loaders and
+            datasets, and is not in a tuple of tensors.
+        weighted: weights follow the target, as in ``fit``.
 
-    Raises ValueError for no data, and for a threshold without `outputs` or of several numbers per sample
-    (there ``predict(...).argmax(1)`` is the class).
+    Raises:
+        ValueError: there is no data; a threshold without `outputs`, or of several numbers per sample (there
+            ``predict(...).argmax(1)`` is the class).
+        TypeError: the model takes another number of inputs than there are.
+
+    Example:
+        >>> predict(model, x_new)
+        >>> predict(model, (categories, numbers))  # a model of two inputs
+        >>> predict(model, TensorDataset(categories, numbers), targets=False)
     """
     op = "predict"
+    check_model(op, model)
     decision = None if threshold is None else Decision(op, None, outputs, threshold)
     if hasattr(data, "shape"):
         data = (data,)
+    if targets is None:
+        bare = isinstance(data, tuple | list) and all(hasattr(item, "shape") for item in data)
+        targets = not bare or weighted
     loader = as_loader(op, "data", data, batch_size, shuffle=False)
+    parts = []
     with evaluating(model):
-        parts = [model(*split_batch(op, batch)[0]) for batch in loader]
+        for batch in loader:
+            inputs = split_batch(op, batch, weighted, targets).inputs
+            if not parts:
+                _check_inputs(op, model, inputs, targets)
+            parts.append(model(*inputs))
         if not parts:
             raise ValueError(f"{op}: the data gave no batches")
         output = joined(op, parts)
@@ -158,3 +191,18 @@ def predict(
                 "class is predict(...).argmax(1)"
             )
         return decision.classes(output)
+
+
+def _check_inputs(op: str, model: Module, inputs: tuple[Tensor, ...], targets: bool) -> None:
+    """TypeError where the model cannot be called with so many inputs, and what to say of the last tensor then."""
+    if takes(model, *inputs):
+        return
+    count, what = len(inputs), "inputs" if len(inputs) > 1 else "input"
+    raise TypeError(
+        f"{op}: {type(model).__name__} cannot be called with {count} {what}; here the last tensor of the data is "
+        + (
+            "left out as a target, targets=False gives it to the model"
+            if targets
+            else "an input, too; targets=True leaves it out as a target"
+        )
+    )

@@ -16,6 +16,7 @@ from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
 from chainrule.tensor import Tensor
 from chainrule.train.batches import as_loader, refuse_test_part
+from chainrule.train.check import check_loss, check_model, check_optimizer, check_penalty
 from chainrule.train.outside import modules_of, outside_tensors
 from chainrule.train.random_state import RandomState
 from chainrule.train.step import Step
@@ -69,6 +70,7 @@ def lr_find(
     diverged: float = 4.0,
     batch_size: int = 32,
     penalty: Callable[[], Tensor] | None = None,
+    weighted: bool = False,
 ) -> LRCurve:
     """Trains for some steps with a learning rate that grows from `low` to `high`, and looks at the loss.
 
@@ -77,10 +79,11 @@ def lr_find(
     have 0. Afterwards model, optimizer, modes and random generators are as before, to the bit, also after an error.
 
     Args:
-        train: as in ``fit``; it is started again as often as needed.
+        train, weighted: as in ``fit``; train is started again as often as needed.
         smoothing: the weight of the past in the mean of the losses, in [0, 1).
 
-    Raises ValueError for low, high, steps or smoothing out of range, and for no data or a test part.
+    Raises ValueError for low, high, steps or smoothing out of range, for no data or a test part, and for an optimizer
+    of another model; TypeError for arguments of another kind, as ``fit``.
 
     Example:
         >>> curve = lr_find(model, nn.CrossEntropyLoss(), optimizer, (x, y))
@@ -92,6 +95,10 @@ def lr_find(
         raise ValueError(
             f"{op}: needs 0 < low < high and 0 <= smoothing < 1, got low={low}, high={high}, smoothing={smoothing}"
         )
+    check_model(op, model)
+    check_loss(op, loss, weighted)
+    check_optimizer(op, optimizer, model, loss, penalty)
+    check_penalty(op, penalty)
     refuse_test_part(op, "train", train)
     loader = as_loader(op, "train", train, batch_size, shuffle=True)
     restore = _snapshot(model, loss, penalty, optimizer, loader)
@@ -102,7 +109,7 @@ def lr_find(
         rates = [group["lr"] for group in optimizer.param_groups]
         first = next(filter(None, rates), None)
         ratios = [1.0 if first is None else rate / first for rate in rates]
-        take_step = Step(op, model, loss, optimizer, penalty=penalty)
+        take_step = Step(op, model, loss, optimizer, penalty=penalty, weighted=weighted)
         mean, lowest, batches = 0.0, math.inf, _endless(op, loader)
         for number in range(steps):
             lr = low * (high / low) ** (number / (steps - 1))

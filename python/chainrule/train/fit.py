@@ -15,13 +15,21 @@ from chainrule.tensor import Tensor
 from chainrule.train.average import EMA
 from chainrule.train.batches import as_loader, refuse_test_part
 from chainrule.train.callbacks import Callback, Schedule
+from chainrule.train.check import (
+    check_loss,
+    check_model,
+    check_object,
+    check_optimizer,
+    check_penalty,
+    check_schedule,
+)
 from chainrule.train.checkpoint import Checkpoint
 from chainrule.train.decision import Decision, named_metrics
 from chainrule.train.evaluate import BATCH_SIZE
 from chainrule.train.history import History
 from chainrule.train.interrupts import Interrupts
 from chainrule.train.loop import Run
-from chainrule.train.step import Step, refuse_sum
+from chainrule.train.step import Step
 from chainrule.train.table import brief
 
 
@@ -35,13 +43,14 @@ def fit(
     *,
     metrics: Any = (),
     batch_size: int = 32,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Iterable[Callback] | Callback | None = (),
     schedule: Any = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
     accumulate: int = 1,
     penalty: Callable[[], Tensor] | None = None,
     average: float | EMA | None = None,
+    weighted: bool = False,
     capture: bool = False,
     nan: str = "raise",
     outputs: str | None = None,
@@ -62,17 +71,22 @@ def fit(
             tensor alone (an autoencoder) it is both. The test part of a split is refused.
         epochs: how many in all, those before a resume included.
         metrics: as in ``evaluate``, measured over each epoch: of train while it trains, of dev afterwards.
-        callbacks: called in this order.
+        callbacks: called in this order; one alone needs no list.
         schedule: steps after every epoch; ``callbacks=[Schedule(s, by="step")]`` after every update.
         clip_norm, clip_value: limits of the gradients, as ``nn.utils.clip_grad_norm_`` and ``clip_grad_value_``.
         accumulate: batches whose gradients make one update, as if they were one batch.
         penalty: gives a tensor that is added to the loss, see ``Penalty``; `loss` and `dev_loss` include it.
         average: an ``EMA`` of the weights, or its decay. dev measures the averaged weights, and the model has
             them at the end.
+        weighted: batches, of train and dev, end with the samples' weights, (inputs..., target, weight (N,)), and the
+            loss is called with ``sample_weight=weight``, as those of this library may be. The weights count in
+            `loss` and `dev_loss`, Σ w·loss / Σ w over an epoch; metrics do not look at them.
         capture: replays the step natively, with the same bits (docs/capture.md).
         nan: what follows a loss or gradient that is not finite: 'raise', with the weights as they were before;
             'skip' that update; 'warn' once and go on.
-        outputs, threshold: how metrics read the outputs, as in ``evaluate``.
+        outputs: what the model gives, 'logits', 'probabilities', 'log_probabilities' or 'values', where a loss of one's
+            own does not say it and one number per sample has to become a class.
+        threshold: the probability above which such a number is class 1.
         checkpoint: a directory (a save after every epoch) or a ``Checkpoint``.
         resume: goes on from the checkpoint, if there is one, with the bits of a training that never stopped.
             Without, a directory that has a checkpoint is refused.
@@ -84,7 +98,9 @@ def fit(
 
     Raises:
         ValueError: epochs below 1, a limit below 0, data that is empty or a test part, a loss that is no mean or gives
-            no single number, a metric that has no value, an average of another model, a checkpoint of another training.
+            no single number, a metric that has no value, an optimizer, schedule or average of another model, weights
+            that are negative or not finite, a checkpoint of another training.
+        TypeError: an argument of another kind: a class in place of an object, frames and lists in place of tensors.
         FileExistsError: the directory has a checkpoint, and resume is off.
         FloatingPointError: the loss or a gradient is not finite, with nan='raise'.
 
@@ -100,7 +116,10 @@ def fit(
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None:
             real(op, name, limit, "non-negative")
-    refuse_sum(op, loss)
+    check_model(op, model)
+    check_loss(op, loss, weighted)
+    check_optimizer(op, optimizer, model, loss, penalty)
+    check_penalty(op, penalty)
     for name, data in (("train", train), ("dev", dev)):
         refuse_test_part(op, name, data)
     decision = Decision(op, loss, outputs, threshold)
@@ -108,10 +127,10 @@ def fit(
     train = as_loader(op, "train", train, batch_size, shuffle=True)
     if dev is not None:
         dev = as_loader(op, "dev", dev, max(batch_size, BATCH_SIZE), shuffle=False)
-    callbacks, saver = _callbacks(callbacks, schedule, checkpoint, resume, dev is not None)
-    if isinstance(average, float | int):
-        average = EMA(model, average)
-    if isinstance(average, EMA) and not average.shares(model):
+    callbacks, saver = _callbacks(callbacks, schedule, checkpoint, resume, optimizer, dev is not None)
+    if average is not None and not isinstance(average, EMA):
+        average = EMA(model, real(op, "average", average))
+    if average is not None and not average.shares(model):
         raise ValueError(
             "fit: average is of another model, so this one would not be averaged; take EMA(model)"
         )
@@ -125,6 +144,7 @@ def fit(
         penalty=penalty,
         average=average,
         capture=capture,
+        weighted=weighted,
         keep=bool(named),
         stop_at_bad=nan != "warn",
     )
@@ -143,6 +163,7 @@ def fit(
         penalty=penalty,
         accumulate=accumulate,
         nan=nan,
+        weighted=weighted,
         forward=_prediction(model) if capture else None,
     )
     if saver is not None and resume:
@@ -151,11 +172,16 @@ def fit(
 
 
 def _callbacks(
-    given: Iterable[Callback], schedule: Any, checkpoint: Any, resume: bool, has_dev: bool
+    given: Any, schedule: Any, checkpoint: Any, resume: bool, optimizer: Any, has_dev: bool
 ) -> tuple[list[Callback], Checkpoint | None]:
     """All callbacks, and the one that saves; it is asked last, because it saves the others' states."""
+    if given is None or isinstance(given, Callback):
+        given = [] if given is None else [given]
+    if not isinstance(given, Iterable):
+        raise TypeError(f"fit: callbacks must be Callback objects, got {type(given).__name__}")
     callbacks = list(given)
     for callback in callbacks:
+        check_object("fit", "a callback", callback)
         if not isinstance(callback, Callback):
             raise TypeError(f"fit: callbacks must be Callback objects, got {type(callback).__name__}")
         monitor = getattr(callback, "monitor", "")
@@ -166,6 +192,9 @@ def _callbacks(
             raise ValueError(f"fit: {type(callback).__name__} looks at {monitor}, but there is no dev")
     if schedule is not None:
         callbacks.insert(0, schedule if isinstance(schedule, Schedule) else Schedule(schedule))
+    for callback in callbacks:
+        if isinstance(callback, Schedule):
+            check_schedule("fit", callback.schedule, optimizer)
     savers = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
     if checkpoint is not None:
         savers.append(checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint))

@@ -53,6 +53,7 @@ class Run:
         penalty: Any,
         accumulate: int,
         nan: str,
+        weighted: bool,
         forward: Callable[..., Any] | None,
     ) -> None:
         self.model, self.optimizer, self.average = model, optimizer, average
@@ -64,7 +65,7 @@ class Run:
         self.updates = None if batches is None else math.ceil(batches / accumulate)
         self._train, self._dev = train, dev
         self._loss, self._penalty, self._metrics, self._forward = loss, penalty, metrics, forward
-        self._take_step, self._nan, self._warned = step, nan, False
+        self._take_step, self._nan, self._warned, self._weighted = step, nan, False, weighted
         if any(type(callback).on_gradients is not Callback.on_gradients for callback in callbacks):
             step.before_update = self._show_gradients
         self._reason: str | None = None
@@ -150,6 +151,8 @@ class Run:
     def _not_finite(self, result: StepResult) -> None:
         finite = math.isfinite(result.loss)
         what = "a gradient is not finite" if finite else f"the loss is {result.loss}"
+        if not result.samples:
+            what = "all sample weights are 0"
         where = f"epoch {self.epoch}, step {self.step + 1} (update {self.position + 1} of the epoch)"
         if self._nan == "raise":
             raise FloatingPointError(
@@ -175,7 +178,14 @@ class Run:
         if self._dev is not None:
             with self._averaged():
                 measured = measure(
-                    "fit", self.model, self._dev, self._metrics, self._loss, self._penalty, self._forward
+                    "fit",
+                    self.model,
+                    self._dev,
+                    self._metrics,
+                    self._loss,
+                    self._penalty,
+                    weighted=self._weighted,
+                    forward=self._forward,
                 )
             row.update({f"dev_{name}": value for name, value in _numbers(measured).items()})
         row["lr"] = float(self.optimizer.param_groups[0]["lr"])

@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from chainrule._validate import integer
-from chainrule.creation import tensor
-from chainrule.data import Subset, TensorDataset
+from chainrule.data import Subset
 from chainrule.nn import Module
 from chainrule.random import manual_seed
 from chainrule.tensor import Tensor
-from chainrule.train.batches import refuse_test_part
+from chainrule.train.batches import as_dataset, refuse_tables, refuse_test_part
+from chainrule.train.check import check_function
 from chainrule.train.history import History, direction
 from chainrule.train.table import Table, finish, new_axes
 
@@ -107,18 +107,21 @@ def best_of(
 
     Returns a table with the `seed` and the `score` of each, the best `model` and its `history`.
 
-    Raises ValueError for n below 1 and a column that is not dev's.
+    Raises ValueError for n below 1, a column that is not dev's and a `make` that gives the same model again; TypeError
+    for what are no functions, and for what they give if it is no model and no history.
 
     Example:
         >>> best = best_of(5, make, lambda model: train.fit(model, loss, SGD(model.parameters(), 0.1), *parts, 20))
         >>> best.best["seed"], best.model
     """
     integer("best_of", "n", n)
+    _check_functions("best_of", make, fit)
     results = Results(monitor, _dev_direction("best_of", monitor, mode))
+    model: Module | None = None
     for number in range(n):
         manual_seed(seed + number)
-        model = make()
-        history = fit(model)
+        model = _made("best_of", make, model)
+        history = _history("best_of", fit(model))
         row = {"seed": seed + number, **_row("best_of", history, monitor)}
         results.rows.append(row)
         if results._is_number(row["score"]) and results.best is row:
@@ -155,12 +158,14 @@ def search(
     After Ctrl-C (a history that was interrupted) it has the trials so far, and ``interrupted=True``.
 
     Raises ValueError for an empty space or list, for n=None with a distribution, and for a column that is not
-    dev's; the objective's own error if every trial failed.
+    dev's; TypeError for values in no list, and for an objective that is no function; the objective's own error if every
+    trial failed.
 
     Example:
         >>> results = search({"lr": log_uniform(1e-4, 1e-1), "hidden": [16, 64]}, objective, n=20)
         >>> results.best
     """
+    check_function("search", "objective", objective, "of the settings that gives a History or a number")
     results = Results(monitor, _dev_direction("search", monitor, mode))
     error: Exception | None = None
     for settings in _settings(space, n, random.Random(seed)):
@@ -204,17 +209,24 @@ def learning_curve(
         train: a dataset, or tensors (inputs, targets).
         sizes: numbers of samples, or fractions.
 
-    Raises ValueError for sizes out of range, and for a column that is not dev's.
+    Raises ValueError for sizes out of range, for a column that is not dev's and for a `make` that gives the same model
+    again; TypeError as ``best_of``, and for data that are no dataset and no tensors.
 
     Example:
         >>> curve = learning_curve(make, lambda model, part: train.fit(model, loss, adam(model), part, dev, 20), train)
         >>> curve.plot("sizes.png")
     """
     op = "learning_curve"
+    _check_functions(op, make, fit)
     curve = LearningCurve(monitor, _dev_direction(op, monitor, mode))
     refuse_test_part(op, "train", train)
-    if isinstance(train, tuple | list) and train and all(isinstance(t, Tensor | np.ndarray) for t in train):
-        train = TensorDataset(*(t if isinstance(t, Tensor) else tensor(t) for t in train))
+    refuse_tables(op, "train", train)
+    if isinstance(train, tuple | list):
+        train = as_dataset(train)
+    if not (hasattr(train, "__len__") and hasattr(train, "__getitem__")):
+        raise TypeError(
+            f"{op}: train must be a dataset or tensors (inputs, targets), got {type(train).__name__}"
+        )
     total = len(train)
     counts = [max(1, round(size * total)) if isinstance(size, float) else size for size in sizes]
     for size, count in zip(sizes, counts):
@@ -222,9 +234,11 @@ def learning_curve(
             raise ValueError(f"{op}: sizes must be fractions in (0, 1] or 1 to {total} samples, got {size}")
     order = list(range(total))
     random.Random(seed).shuffle(order)
+    model: Module | None = None
     for count in counts:
         manual_seed(seed)
-        history = fit(make(), Subset(train, order[:count]))
+        model = _made(op, make, model)
+        history = _history(op, fit(model, Subset(train, order[:count])))
         own = monitor.removeprefix("dev_")
         row = _row(op, history, monitor)
         curve.rows.append({"size": count, "train": history.kept(own), **row})
@@ -249,11 +263,18 @@ def log_uniform(low: float, high: float) -> Draw:
 
 
 def _settings(space: Mapping[str, Any], n: int | None, rng: random.Random) -> Iterator[dict[str, Any]]:
-    if not isinstance(space, Mapping) or not space:
-        raise ValueError(f"search: space must be a dictionary of lists or distributions, got {space!r}")
+    if not isinstance(space, Mapping):
+        raise TypeError(f"search: space must be a dictionary of lists or distributions, got {space!r}")
+    if not space:
+        raise ValueError("search: space must be a dictionary of lists or distributions, got an empty one")
     for name, values in space.items():
-        if isinstance(values, str | bytes | type):
-            raise ValueError(f"search: {name} must be a list of values or a distribution, got {values!r}")
+        # Of a set every run would have another order.
+        listed = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping | Set)
+        if isinstance(values, type) or not (listed or callable(values)):
+            raise TypeError(
+                f"search: {name} must be a list of values or a distribution, got {values!r}; one value alone is a list "
+                f"of one"
+            )
     lists = {name: list(values) for name, values in space.items() if not callable(values)}
     for name, values in lists.items():
         if not values:
@@ -275,6 +296,29 @@ def _settings(space: Mapping[str, Any], n: int | None, rng: random.Random) -> It
         yield {
             name: rng.choice(lists[name]) if name in lists else values(rng) for name, values in space.items()
         }
+
+
+def _check_functions(op: str, make: Any, fit: Any) -> None:
+    check_function(op, "make", make, "that gives a new model")
+    check_function(op, "fit", fit, "that trains a model and returns its history")
+
+
+def _made(op: str, make: Callable[[], Module], before: Module | None) -> Module:
+    """A new model; ValueError for the one that was trained `before`, which would go on from there."""
+    model = make()
+    if not isinstance(model, Module):
+        raise TypeError(f"{op}: make must give a model, got {type(model).__name__}")
+    if model is before:
+        raise ValueError(f"{op}: make must give a new model each time, got the same object again")
+    return model
+
+
+def _history(op: str, history: Any) -> History:
+    if not isinstance(history, History):
+        raise TypeError(
+            f"{op}: fit must return the history of the training, got {type(history).__name__}; return train.fit(...)"
+        )
+    return history
 
 
 def _row(op: str, outcome: Any, monitor: str) -> dict[str, Any]:

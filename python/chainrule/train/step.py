@@ -17,10 +17,12 @@ from chainrule.train.outside import modules_of
 
 
 class StepResult(NamedTuple):
-    """The mean loss over the step's samples, their number, and, where wanted, outputs and targets."""
+    """The mean loss over the step's samples, their number (or the sum of their weights), and, where wanted, outputs
+    and targets.
+    """
 
     loss: float
-    samples: int
+    samples: float
     finite: bool
     parts: list[tuple[Any, Any]]
 
@@ -34,16 +36,6 @@ def scalar_loss(op: str, value: Any) -> Tensor:
             f"{op}: loss must return one number, got shape {list(value.shape)}; take its mean (reduction='mean')"
         )
     return value.reshape(()) if value.ndim else value
-
-
-def refuse_sum(op: str, loss: Any) -> None:
-    """ValueError for a loss of this library that is no mean: an epoch's loss is a mean over samples."""
-    reduction = getattr(loss, "reduction", "mean")
-    if type(loss).__module__ == "chainrule.nn.loss" and reduction in ("sum", "none"):
-        raise ValueError(
-            f"{op}: loss must be a mean over samples, got {type(loss).__name__}(reduction={reduction!r}); take "
-            "reduction='mean'"
-        )
 
 
 class Step:
@@ -65,10 +57,11 @@ class Step:
         penalty: Callable[[], Tensor] | None = None,
         average: Any = None,
         capture: bool = False,
+        weighted: bool = False,
         keep: bool = False,
         stop_at_bad: bool = True,
     ) -> None:
-        self.op, self.optimizer, self.average = op, optimizer, average
+        self.op, self.optimizer, self.average, self.weighted = op, optimizer, average, weighted
         self.keep, self.stop_at_bad = keep, stop_at_bad
         self.before_update: Callable[[], None] | None = None
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -82,17 +75,21 @@ class Step:
 
     def __call__(self, batches: list[Any]) -> StepResult:
         """Where a loss or gradient is not finite and `stop_at_bad`, leaves weights, buffers and optimizer alone."""
-        pairs = [split_batch(self.op, batch) for batch in batches]
-        counts = [target.shape[0] if target.ndim else 1 for _, target in pairs]
+        split = [split_batch(self.op, batch, self.weighted) for batch in batches]
+        counts = [batch.total(self.op) for batch in split]
         samples = sum(counts)
         total, finite, parts = 0.0, True, []
         with no_grad():
             for buffer, before in self._buffers:
                 before.copy_(buffer)
-        for (inputs, target), count in zip(pairs, counts):
+        for (inputs, target, weight), count in zip(split, counts):
+            if (
+                samples and not count
+            ):  # all of its weights are 0: it adds nothing, and its own mean would be 0/0
+                continue
             # Numbers that change from call to call are tensors: a captured function takes others as constants.
-            share = None if len(pairs) == 1 else tensor(count / samples)
-            value, probe, output = self._gradients(inputs, target, share)
+            share = None if len(split) == 1 else tensor(count / samples if samples else math.nan)
+            value, probe, output = self._gradients(inputs, target, weight, share)
             loss = value.item()
             total += loss * count
             finite = finite and math.isfinite(loss) and math.isfinite(probe.item())
@@ -115,9 +112,12 @@ class Step:
 def _gradient_step(
     op: str, model: Any, loss: Any, penalty: Any, parameters: list[Tensor], keep: bool
 ) -> Callable[..., Any]:
-    def gradients(inputs: tuple[Tensor, ...], target: Tensor, share: Tensor | None) -> Any:
+    def gradients(
+        inputs: tuple[Tensor, ...], target: Tensor, weight: Tensor | None, share: Tensor | None
+    ) -> Any:
         output = model(*inputs)
-        value = scalar_loss(op, loss(output, target))
+        value = loss(output, target) if weight is None else loss(output, target, sample_weight=weight)
+        value = scalar_loss(op, value)
         if penalty is not None:
             value = value + penalty()
         (value if share is None else value * share).backward()

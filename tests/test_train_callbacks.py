@@ -78,13 +78,6 @@ def test_nan_is_no_improvement():
     assert (len(history), weight) == (3, 1.0)
 
 
-def test_a_column_that_is_not_there_is_named():
-    with pytest.raises(
-        ValueError, match="EarlyStopping: there is no column 'dev_f1'; there are epoch, step, loss"
-    ):
-        Scripted([1.0]).fit(train.EarlyStopping("dev_f1"))
-
-
 @pytest.mark.parametrize(
     ("settings", "text"),
     [

@@ -72,14 +72,16 @@ class EarlyStopping(Callback):
     """Stops where a column has not improved for `patience` epochs, and gives the model its best weights back.
 
     An improvement is by more than `min_delta`. The best weights are kept in memory and in checkpoints, and put
-    back however the training ends (the last epoch, Ctrl-C, a stop), unless `restore_best` is off. With averaged
-    weights the best are averages.
+    back however the training ends (the last epoch, Ctrl-C, a stop), unless `restore_best` is off. They are the model's
+    ``state_dict()``, buffers included, and of averaged weights the averages. What is trained outside of the model, the
+    state of the optimizer and the running averages of an ``EMA`` stay those of the last update.
 
     Args:
         monitor: a column of the history.
         mode: 'min', 'max', or 'auto': by the column's name.
 
-    Raises ValueError for a column that does not exist, once an epoch shows it.
+    Raises ValueError for a name that does not say what is better, without a mode; fit does for a column that there is
+    not, before it trains or, where callbacks add columns, once an epoch shows it.
     """
 
     def __init__(

@@ -28,8 +28,9 @@ class Checkpoint(Callback):
         directory: is made if it does not exist.
         every: epochs from one save to the next; the last epoch is always saved.
         every_steps: also saves after every so many updates, within epochs.
-        best: a column; the weights of the epoch with its best value go to `directory`/best.safetensors (averages,
-            if the weights are averaged), for ``model.load_state_dict(cr.load(...))``.
+        best: a column; the model's ``state_dict()`` of the epoch with its best value goes to
+            `directory`/best.safetensors, for ``model.load_state_dict(cr.load(...))``: averages, if the weights are
+            averaged, and the buffers; nothing of the optimizer.
         mode: of `best`: 'min', 'max', or 'auto', by the column's name.
     """
 

@@ -127,7 +127,8 @@ def fit(
     train = as_loader(op, "train", train, batch_size, shuffle=True)
     if dev is not None:
         dev = as_loader(op, "dev", dev, max(batch_size, BATCH_SIZE), shuffle=False)
-    callbacks, saver = _callbacks(callbacks, schedule, checkpoint, resume, optimizer, dev is not None)
+    callbacks, saver = _callbacks(callbacks, schedule, checkpoint, resume, optimizer)
+    _check_columns(callbacks, list(named), dev is not None)
     if average is not None and not isinstance(average, EMA):
         average = EMA(model, real(op, "average", average))
     if average is not None and not average.shares(model):
@@ -172,7 +173,7 @@ def fit(
 
 
 def _callbacks(
-    given: Any, schedule: Any, checkpoint: Any, resume: bool, optimizer: Any, has_dev: bool
+    given: Any, schedule: Any, checkpoint: Any, resume: bool, optimizer: Any
 ) -> tuple[list[Callback], Checkpoint | None]:
     """All callbacks, and the one that saves; it is asked last, because it saves the others' states."""
     if given is None or isinstance(given, Callback):
@@ -184,12 +185,6 @@ def _callbacks(
         check_object("fit", "a callback", callback)
         if not isinstance(callback, Callback):
             raise TypeError(f"fit: callbacks must be Callback objects, got {type(callback).__name__}")
-        monitor = getattr(callback, "monitor", "")
-        needs_dev = monitor.startswith("dev_") and (
-            not isinstance(callback, Schedule) or callback.takes_metric
-        )
-        if needs_dev and not has_dev:
-            raise ValueError(f"fit: {type(callback).__name__} looks at {monitor}, but there is no dev")
     if schedule is not None:
         callbacks.insert(0, schedule if isinstance(schedule, Schedule) else Schedule(schedule))
     for callback in callbacks:
@@ -210,6 +205,27 @@ def _callbacks(
             "remove it"
         )
     return callbacks, saver
+
+
+def _check_columns(callbacks: list[Callback], metrics: list[str], has_dev: bool) -> None:
+    """ValueError for a callback that looks at a column which no epoch will have."""
+    own = ["loss", *metrics]
+    columns = ["epoch", "step", *own, *(f"dev_{name}" for name in own if has_dev), "lr", "seconds", "skipped"]
+    # Callbacks of one's own may add columns, which the first epoch shows.
+    open_end = any(not type(c).on_epoch_end.__module__.startswith("chainrule.train.") for c in callbacks)
+    for callback in callbacks:
+        column = callback.best if isinstance(callback, Checkpoint) else getattr(callback, "monitor", None)
+        if isinstance(callback, Schedule) and not callback.takes_metric:
+            continue
+        if not isinstance(column, str) or column in columns:
+            continue
+        if column.startswith("dev_") and not has_dev:
+            raise ValueError(f"fit: {type(callback).__name__} looks at {column}, but there is no dev")
+        if not open_end:
+            raise ValueError(
+                f"fit: {type(callback).__name__} looks at {column!r}, but there is no such column; there are "
+                f"{', '.join(columns[:-1])}"
+            )
 
 
 def _prediction(model: Module) -> Callable[..., Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chainrule import serialization
 from chainrule._validate import integer
+from chainrule._warn import warn
+from chainrule.nn import Module
 from chainrule.train.callbacks import Callback, Schedule, value_of
 from chainrule.train.history import direction
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from chainrule.train.loop import Run
 
 _FORMAT = 1
+_OF_EPOCHS = ("batches per update", "updates per epoch")  # which another epoch may have otherwise
 
 
 class Checkpoint(Callback):
@@ -82,20 +86,39 @@ class Checkpoint(Callback):
         """Writes the state of now."""
         serialization.save({"format": _FORMAT, "kind": kind_of(run), "state": run.state_dict()}, self.path)
 
-    def restore(self, run: Run) -> bool:
+    def restore(self, run: Run, anyway: bool = False) -> bool:
         """Brings a training to where the file was written; False if there is none.
 
-        Raises ValueError, with nothing changed, for a file of another training.
+        Args:
+            anyway: other settings are taken as they are here, and a stop is forgotten.
+
+        Raises ValueError, with nothing changed, for a file of another training. Warns where there are more epochs to
+        train than before, but the training had been stopped.
         """
         if not os.path.exists(self.path):
             return False
         content = serialization.load(self.path)
         if content.get("format") != _FORMAT:
             raise ValueError(f"resume: {self.path}: not a checkpoint of this version of fit")
-        difference = next(_differences(content["kind"], kind_of(run)), None) or run.misfit(content["state"])
+        state = content["state"]
+        may_differ = {*run.settings, *(() if state["position"] else _OF_EPOCHS)}
+        differences = [
+            f"{text}; resume='anyway' goes on with what is here" if what in may_differ else text
+            for what, text in _differences(content["kind"], kind_of(run))
+            if not (anyway and what in may_differ)
+        ]
+        difference = differences[0] if differences else run.misfit(state)
         if difference:
             raise ValueError(f"resume: {self.path} is of another training: {difference}")
-        run.load_state_dict(content["state"])
+        run.load_state_dict(state)
+        if anyway:
+            run.forget_stop()
+        stopped = run.ending()
+        if stopped is not None and state.get("epochs", run.epochs) < run.epochs:
+            warn(
+                f"fit: nothing is left to train: {self.path} was stopped after epoch {run.done} ({stopped}), which "
+                "more epochs do not change; a larger patience does, and resume='anyway' forgets the stop"
+            )
         return True
 
     def state_dict(self) -> dict[str, Any]:
@@ -119,6 +142,7 @@ def kind_of(run: Run) -> dict[str, Any]:
         "callback": [_callback(callback) for callback in run.callbacks if has_state(callback)],
         "batches per update": [[run.accumulate]],
         "updates per epoch": [[run.updates]],
+        **{name: [[value]] for name, value in run.settings.items()},
     }
 
 
@@ -134,14 +158,47 @@ def _callback(callback: Callback) -> list[str]:
     return [name, type(callback.schedule).__name__] if isinstance(callback, Schedule) else [name]
 
 
-def _differences(saved: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+def described(part: Any) -> str | None:
+    """A loss or a penalty as a text, to be compared: its name and those settings that are numbers, texts, or class
+    weights. Equal texts do not prove that two are the same.
+    """
+    if isinstance(part, functools.partial):
+        return f"{described(part.func)}({_settings(part.keywords)})"
+    if isinstance(part, Module):
+        return ", ".join(
+            f"{path and path + ': '}{type(module).__name__}({_settings(_own(module))})"
+            for path, module in part.named_modules()
+        )
+    if part is None or hasattr(part, "__qualname__"):
+        return getattr(part, "__qualname__", None)
+    if type(part).__repr__ is not object.__repr__:
+        return repr(part)
+    return f"{type(part).__name__}({_settings(getattr(part, '__dict__', {}))})"
+
+
+def _own(module: Module) -> dict[str, Any]:
+    own = {name: value for name, value in vars(module).items() if name != "training"}
+    if type(module).__module__ == "chainrule.nn.loss":
+        own.update((name, weights.tolist()) for name, weights in module.named_buffers())
+    return own
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    simple = {
+        n: v for n, v in values.items() if n[0] != "_" and isinstance(v, bool | int | float | str | list)
+    }
+    return ", ".join(f"{name}={value!r}" for name, value in simple.items())
+
+
+def _differences(saved: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(what, text) for each thing that differs, in order."""
     for what, here in own.items():
         there = saved.get(what, [])
         for i in range(max(len(there), len(here))):
             theirs = there[i] if i < len(there) else None
             ours = here[i] if i < len(here) else None
             if theirs != ours:
-                yield f"its {what} is {_text(theirs)}, here it is {_text(ours)}"
+                yield what, f"its {what} is {_text(theirs)}, here it is {_text(ours)}"
 
 
 def _text(entry: list[Any] | None) -> str:

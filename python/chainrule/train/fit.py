@@ -23,7 +23,7 @@ from chainrule.train.check import (
     check_penalty,
     check_schedule,
 )
-from chainrule.train.checkpoint import Checkpoint
+from chainrule.train.checkpoint import Checkpoint, described
 from chainrule.train.decision import Decision, named_metrics
 from chainrule.train.evaluate import BATCH_SIZE
 from chainrule.train.history import History
@@ -56,7 +56,7 @@ def fit(
     outputs: str | None = None,
     threshold: float = 0.5,
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
-    resume: bool = False,
+    resume: bool | str = False,
     quiet: bool = False,
 ) -> History:
     """Trains `model` on `train` and measures it on `dev` after every epoch.
@@ -89,7 +89,9 @@ def fit(
         threshold: the probability above which such a number is class 1.
         checkpoint: a directory (a save after every epoch) or a ``Checkpoint``.
         resume: goes on from the checkpoint, if there is one, with the bits of a training that never stopped.
-            Without, a directory that has a checkpoint is refused.
+            Without, a directory that has a checkpoint is refused. A checkpoint with another loss, penalty, clipping,
+            weighting or, within an epoch, accumulation is refused, unless it is 'anyway', which goes on with those of
+            now; also after a stop, with the patience of EarlyStopping counted anew.
         quiet: no progress bar.
 
     Returns the history, a table with a row per epoch. Ctrl-C finishes the update in progress, saves a checkpoint
@@ -113,6 +115,8 @@ def fit(
     integer(op, "epochs", epochs)
     integer(op, "accumulate", accumulate)
     choice(op, "nan", nan, ("raise", "skip", "warn"))
+    if resume not in (True, False, "anyway"):
+        raise ValueError(f"{op}: resume must be True, False or 'anyway', got {resume!r}")
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None:
             real(op, name, limit, "non-negative")
@@ -167,13 +171,20 @@ def fit(
         weighted=weighted,
         forward=_prediction(model) if capture else None,
     )
+    run.settings = {
+        "loss": described(loss),
+        "penalty": described(penalty),
+        "clip_norm": clip_norm,
+        "clip_value": clip_value,
+        "weighted": weighted,
+    }
     if saver is not None and resume:
-        saver.restore(run)
+        saver.restore(run, anyway=resume == "anyway")
     return _train(run, quiet)
 
 
 def _callbacks(
-    given: Any, schedule: Any, checkpoint: Any, resume: bool, optimizer: Any
+    given: Any, schedule: Any, checkpoint: Any, resume: bool | str, optimizer: Any
 ) -> tuple[list[Callback], Checkpoint | None]:
     """All callbacks, and the one that saves; it is asked last, because it saves the others' states."""
     if given is None or isinstance(given, Callback):
@@ -197,7 +208,7 @@ def _callbacks(
     if len(savers) > 1:
         raise ValueError(f"fit: one Checkpoint is enough, got {len(savers)}")
     if resume and not savers:
-        raise ValueError("fit: resume=True needs a checkpoint to resume from")
+        raise ValueError(f"fit: resume={resume} needs a checkpoint to resume from")
     saver = savers[0] if savers else None
     if saver is not None and not resume and os.path.exists(saver.path):
         raise FileExistsError(

@@ -13,7 +13,7 @@ from chainrule.data.seeding import owners_of
 from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
 from chainrule.train.batches import groups, length
-from chainrule.train.callbacks import Callback
+from chainrule.train.callbacks import Callback, EarlyStopping
 from chainrule.train.checkpoint import Checkpoint, has_state
 from chainrule.train.decision import Metrics, as_number
 from chainrule.train.evaluate import joined, measure, scores
@@ -33,6 +33,7 @@ class Run:
         history: the finished epochs.
         epochs: how many there will be; `done`: how many there were; `epoch`: the number of the one in progress.
         outside: what is trained besides the model, by name.
+        settings: what of fit's arguments a resume compares besides, by name.
         step: updates so far; `position`: updates in this epoch; `updates`: per epoch, None if not known.
     """
 
@@ -68,6 +69,7 @@ class Run:
         self._take_step, self._nan, self._warned, self._weighted = step, nan, False, weighted
         if any(type(callback).on_gradients is not Callback.on_gradients for callback in callbacks):
             step.before_update = self._show_gradients
+        self.settings: dict[str, Any] = {}
         self._reason: str | None = None
         self._totals = _Totals()
         self.outside = outside_tensors(model, loss, penalty, optimizer)
@@ -87,6 +89,14 @@ class Run:
         """Why the training ends before its last epoch, if it does."""
         reasons = (callback.reason_to_stop() for callback in self.callbacks)
         return self._reason or next(filter(None, reasons), None)
+
+    def forget_stop(self) -> None:
+        """Lets a training that was stopped go on."""
+        if self.ending() is not None:
+            self._reason = None
+            for callback in self.callbacks:
+                if isinstance(callback, EarlyStopping):
+                    callback.waited = 0
 
     def weights(self) -> dict[str, Any]:
         """A copy of the model's state, the averaged weights if there are such."""
@@ -223,6 +233,7 @@ class Run:
     def state_dict(self) -> dict[str, Any]:
         """Everything that changes while it trains."""
         return {
+            "epochs": self.epochs,
             "done": self.done,
             "step": self.step,
             "position": self.position,

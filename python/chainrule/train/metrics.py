@@ -163,8 +163,8 @@ def is_higher_better(op: str, name: str) -> bool:
     plain = name.removeprefix("dev_")
     if plain not in HIGHER_IS_BETTER:
         raise ValueError(
-            f"{op}: is a larger {name} better? Say mode='max' or mode='min', if that is its name; no mode is needed for "
-            f"{', '.join(HIGHER_IS_BETTER)}, and the same of dev: dev_loss"
+            f"{op}: is a larger {name} better? Say mode='max' or mode='min', if that is its name; no mode is needed "
+            f"for {', '.join(HIGHER_IS_BETTER)}, and the same of dev: dev_loss"
         )
     return HIGHER_IS_BETTER[plain]
 

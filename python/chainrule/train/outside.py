@@ -15,12 +15,12 @@ def modules_of(*parts: Any) -> list[Module]:
 
 def outside_tensors(model: Module, loss: Any, penalty: Any, optimizer: Any) -> dict[str, Tensor]:
     """By name, the parameters and buffers of loss and penalty, and the optimizer's parameters, that are not the
-    model's; each once.
+    model's; each once. The weights of classes in a loss of the library are settings: nothing trains them.
     """
     seen = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
     named: dict[str, Tensor] = {}
     for part, module in (("loss", loss), ("penalty", penalty)):
-        if isinstance(module, Module):
+        if isinstance(module, Module) and type(module).__module__ != "chainrule.nn.loss":
             pairs = (*module.named_parameters(), *module.named_buffers())
             named.update({f"{part}.{name}": tensor for name, tensor in pairs})
     for number, group in enumerate(optimizer.param_groups):

@@ -74,6 +74,9 @@ class Penalty:
             return self._terms[0].weights[0].new_zeros(())
         return stack(parts).sum()
 
+    def __repr__(self) -> str:
+        return " + ".join(f"Penalty(l1={t.l1}, l2={t.l2}, {len(t.weights)} weights)" for t in self._terms)
+
     def __add__(self, other: Penalty) -> Penalty:
         if not isinstance(other, Penalty):
             return NotImplemented

@@ -144,6 +144,35 @@ def test_bounds_that_are_hopelessly_far_give_the_nearer_one():
     assert init.trunc_normal_(cr.empty(50), 0.0, 1e-6, 0.1, 2.0).numpy() == pytest.approx(0.1)
 
 
+ULP = float(np.spacing(np.float32(1)))
+NARROW = {  # what has no float32 number, and what has one that no draw reaches
+    "between": ((1.0, 1.0, 1 + 0.1 * ULP, 1 + 0.9 * ULP), "float32 has no number in"),
+    "between, far": ((0.0, 1e-3, 1 + 0.1 * ULP, 1 + 0.9 * ULP), "float32 has no number in"),
+    "too large": ((0.0, 1.0, 1e39, math.inf), "float32 has no number in"),
+    "mean is rounded up": ((1 + 0.8 * ULP, 1e-9, 1.0, 1 + 0.9 * ULP), "float32 is too coarse for mean="),
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_bounds_that_float32_cannot_reach_are_an_error_and_no_endless_loop(name):
+    numbers, text = NARROW[name]
+    x = cr.ones(3)
+    with pytest.raises(ValueError, match=f"trunc_normal_: {text}"):
+        init.trunc_normal_(x, *numbers)
+    assert x.tolist() == [1, 1, 1]
+
+
+def test_bounds_with_few_numbers_between_them_are_reached():
+    x = init.trunc_normal_(cr.empty(50), 1.0, 1.0, 1 - 0.1 * ULP, 1 + 0.1 * ULP)
+    assert set(x.tolist()) == {1.0}
+    assert (
+        1
+        < init.trunc_normal_(cr.empty(1, dtype=cr.float64), 1.0, 1.0, *NARROW["between"][0][2:]).item()
+        < 1 + ULP
+    )
+    assert init.trunc_normal_(cr.empty(0)).shape == (0,)
+
+
 @pytest.mark.parametrize("shape", [(5, 5), (7, 3), (3, 7), (4, 2, 3), (1, 9)])
 @pytest.mark.parametrize("dtype", [cr.float32, cr.float64])
 def test_rows_or_columns_are_orthogonal(shape, dtype):

@@ -18,6 +18,7 @@ from chainrule.autograd import _unwrap, no_grad
 from chainrule.random import Generator
 from chainrule.tensor import Tensor
 
+_ROUNDS = 300  # of draws in trunc_normal_
 _GAINS = {
     "linear": 1.0,
     "conv1d": 1.0,
@@ -136,28 +137,55 @@ def trunc_normal_(
     with its density over the largest one. A bound may be infinite.
 
     Raises:
-        ValueError: std is not positive, a is not below b, or mean or std is not finite.
+        ValueError: std is not positive, a is not below b, mean or std is not finite; the tensor's dtype has no number
+            in [a, b], or its rounding moves all draws out.
+        TypeError: the tensor is neither float32 nor float64.
     """
     if not (std > 0 and a < b):
         raise ValueError(f"trunc_normal_: needs std > 0 and a < b, got std={std}, a={a}, b={b}")
     if not (math.isfinite(mean) and math.isfinite(std)):
         raise ValueError(f"trunc_normal_: mean and std must be finite, got mean={mean}, std={std}")
+    name = _unwrap(tensor).dtype.name
+    if name not in ("float32", "float64"):
+        raise TypeError(f"trunc_normal_: the tensor must be float32 or float64, got {name}")
+    first, last = _numbers_inside(np.dtype(name), a, b)
     _validate.not_recording("trunc_normal_")
     low, high = (math.erf((bound - mean) / (std * math.sqrt(2.0))) for bound in (a, b))
     from_normal = (high - low) / 2 > 0.3
     with no_grad():
         result = pending = None
-        while pending is None or pending.any():
+        # Each draw is kept with a probability of at least 0.3, so that this many fail only where rounding moves
+        # them all out of [a, b].
+        for _ in range(_ROUNDS):
             x = creation.empty_like(tensor)
             if from_normal:
                 ops.normal_(x, mean, std, generator=generator)
-                bad = ops.logical_or(x < a, x > b)
+                bad = ops.logical_or(x < first, x > last)
             else:
                 x, density = _far_from_the_mean(x, mean, std, a, b, generator)
+                x = ops.clamp(x, first, last)  # rounding may have moved it out
                 bad = ops.uniform_(creation.empty_like(tensor), generator=generator) > density
             result = x if pending is None else ops.where(pending, x, result)
             pending = bad if pending is None else ops.logical_and(pending, bad)
-        return tensor.copy_(result)
+            if not pending.any():
+                return tensor.copy_(result)
+    raise ValueError(
+        f"trunc_normal_: {name} is too coarse for mean={mean!r}, std={std!r}, a={a!r}, b={b!r}: it rounds every draw "
+        "out of [a, b]"
+    )
+
+
+def _numbers_inside(dtype: np.dtype, a: float, b: float) -> tuple[float, float]:
+    """The first and the last number of a dtype in [a, b]; ValueError if there is none."""
+    with np.errstate(over="ignore"):
+        low, high = dtype.type(a), dtype.type(b)
+        if float(low) < a:  # rounded down
+            low = np.nextafter(low, dtype.type(math.inf))
+        if float(high) > b:
+            high = np.nextafter(high, dtype.type(-math.inf))
+    if low > high or low == math.inf or high == -math.inf:
+        raise ValueError(f"trunc_normal_: {dtype.name} has no number in [a, b], got a={a!r}, b={b!r}")
+    return float(low), float(high)
 
 
 def _far_from_the_mean(
@@ -175,7 +203,7 @@ def _far_from_the_mean(
     if slope * room > 1:  # the densest point is a bound, and most of [a, b] is far less dense
         u = ops.uniform_(x, generator=generator)
         d = ops.log1p(u * math.expm1(-slope * room)) / -slope
-        x = ops.clamp(edge + (std if edge == a else -std) * d, a, b)
+        x = edge + (std if edge == a else -std) * d
         return x, ops.exp(d * d / -2)
     ops.uniform_(x, a, b, generator=generator)
     d = (x - edge) / std

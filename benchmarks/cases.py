@@ -16,6 +16,8 @@ import numpy as np
 SHAPES = Path(__file__).parent / "shapes"
 # Groups that repeat another one's shapes beside peers in one layout.
 ONE_LAYOUT = ("conv 1x1 preallocated", "max pool 2x2 NCHW")
+# Groups beside each form of PyTorch's optimizers, instead of the faster one.
+EACH_FORM = ("many small parameters",)
 ONE_DIRECTION = ("softmax", "memory", *ONE_LAYOUT)
 BACKWARD = ("conv", "conv_transpose", "pool", "batchnorm", "softmax")  # families with a second direction
 
@@ -250,7 +252,12 @@ class Elementwise:
         return (2 * n if function == "add" else n), (0.0 if function == "sum" else n)
 
 
-STATE_ARRAYS = {"Adam": 2, "SGD": 0, "RMSprop": 1}  # of an optimizer, for each parameter
+STATE_ARRAYS = {
+    "SGD": 0,
+    "Adagrad": 1,
+    "Lion": 1,
+    "RMSprop": 1,
+}  # of an optimizer, for each parameter; else 2
 
 
 class Optim:
@@ -272,7 +279,7 @@ class Optim:
     @classmethod
     def traffic(cls, case):
         n = 4.0 * sum(cls.sizes(case))
-        return n, 0.0, (1 + STATE_ARRAYS[case.args.get("optimizer", "Adam")]) * n
+        return n, 0.0, (1 + STATE_ARRAYS.get(case.args.get("optimizer"), 2)) * n
 
 
 class Net:

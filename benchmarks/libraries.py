@@ -5,6 +5,7 @@ chainrule and PyTorch share names, so one class serves both. A library that does
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import steps
 
-from cases import Case
+from cases import EACH_FORM, Case
 
 Run = Callable[[], Any]
 
@@ -48,6 +49,8 @@ class TorchLike:
         return [r.detach().numpy() for r in results if r is not None]
 
     def build(self, case: Case, layout: str = "nchw") -> Run | None:
+        if self.name == "torch" and case.group in EACH_FORM:
+            return None
         self.channels_last, self.foreach = layout == "nhwc", layout == "foreach"
         return getattr(self, case.family)(case, case.inputs())
 
@@ -155,9 +158,8 @@ class TorchLike:
         for i, p in enumerate(params):
             p.grad = self.tensor(arrays[f"g{i}"])
         name = case.args.get("optimizer", "Adam")
-        fused = name != "RMSprop" and not self.foreach  # which PyTorch has in the other form only
-        options = {"fused": True} if fused else {"foreach": True}
-        step = getattr(self.lib.optim, name)(params, lr=1e-9, **options).step
+        form = {} if self.name == "chainrule" else {"foreach" if self.foreach else "fused": True}
+        step = getattr(self.lib.optim, name)(params, lr=1e-9, **form).step
         return lambda: step() or params[0]
 
     def nets(self, case, arrays):
@@ -178,6 +180,19 @@ class TorchLike:
     def capture(self, case, arrays):
         wrap = self.lib.capture if self.name == "chainrule" else lambda step: step
         return steps.torch_like(self.lib, case, wrap)
+
+
+class TorchForm(TorchLike):
+    """PyTorch's optimizers in one form, "torch.fused" or "torch.foreach"; nothing else."""
+
+    def build(self, case: Case, layout: str = "nchw") -> Run | None:
+        if case.group not in EACH_FORM:
+            return None
+        form = self.name.removeprefix("torch.")
+        optimizer = getattr(self.lib.optim, case.args.get("optimizer", "Adam"), None)
+        if optimizer is None or form not in inspect.signature(optimizer).parameters:
+            return None
+        return super().build(case, form)
 
 
 class TorchCompiled(TorchLike):
@@ -362,6 +377,8 @@ class OnnxRuntime:
 
 
 CLASSES = {
+    "torch.fused": TorchForm,
+    "torch.foreach": TorchForm,
     "torch.compile": TorchCompiled,
     "numpy": NumPy,
     "jax": Jax,

@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from compare import PEERS, verdict
+from compare import FORMS, PEERS, verdict
 
 DOCS = Path(__file__).parent.parent / "docs"
 COLOURS = {"numpy": "#4c72b0", "torch": "#dd8452", "jax": "#55a868"}
@@ -25,11 +25,20 @@ def table(groups: list[dict]) -> str:
     ]
     for g in groups:
         limit = f"{g['limit']:.0%}" if g["limit"] else ""
-        ratios = [f"{g['peers'][p]['ratio']:.2f}×" if p in g["peers"] else "" for p in PEERS]
+        ratios = [
+            ", ".join(f"{ratio:.2f}× {form}".rstrip() for form, ratio in ratios_to(g["peers"], p).items())
+            for p in PEERS
+        ]
         worst = min(g["peers"].items(), key=lambda item: item[1]["worst"], default=None)
         shape = f"{worst[1]['worst']:.2f}× {worst[0]}, {worst[1]['worst_case']}" if worst else ""
         lines.append(f"| {g['group']} | {limit} | {' | '.join(ratios)} | {shape} | {verdict(g)} |")
     return "\n".join(lines)
+
+
+def ratios_to(peers: dict[str, dict], name: str) -> dict[str, float]:
+    """The ratio to a peer, or to each of its forms, by the form's name."""
+    members = (name, *(form for form in FORMS if form.startswith(f"{name}.")))
+    return {m[len(name) + 1 :]: peers[m]["ratio"] for m in members if m in peers}
 
 
 def plot(groups: list[dict], path: Path) -> None:
@@ -46,8 +55,9 @@ def plot(groups: list[dict], path: Path) -> None:
         1, 2, figsize=(12, 0.36 * len(names) + 1.2), sharey=True, width_ratios=(2, 1)
     )
     for i, g in enumerate(groups):
-        for k, peer in enumerate(p for p in PEERS if p in g["peers"]):
-            left.plot(g["peers"][peer]["ratio"], i + 0.15 * (k - 1), "o", color=COLOURS[peer], ms=6)
+        shown = [(p, ratio) for p in PEERS for ratio in ratios_to(g["peers"], p).values()]
+        for k, (peer, ratio) in enumerate(shown):
+            left.plot(ratio, i + 0.15 * (k - 1), "o", color=COLOURS[peer], ms=6)
         if g["limit"]:
             right.barh(i, g["limit"], height=0.6, color="#8172b3")
     for peer in PEERS:

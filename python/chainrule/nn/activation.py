@@ -29,14 +29,24 @@ class _Activation(Module):
 
 
 class ReLU(_Activation):
-    """max(x, 0), element by element. `inplace` is accepted; the input stays as it was."""
+    """max(x, 0), element by element. `inplace` is accepted; the input stays as it was.
+
+    Example::
+
+        nn.ReLU()(cr.tensor([-2.0, 3.0]))  # [0, 3]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input)
 
 
 class LeakyReLU(Module):
-    """x where it is positive, negative_slope · x elsewhere (Maas et al., 2013)."""
+    """x where it is positive, negative_slope · x elsewhere (Maas et al., 2013).
+
+    Example::
+
+        nn.LeakyReLU(0.1)(cr.tensor([-2.0, 3.0]))  # [-0.2, 3]
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -85,7 +95,12 @@ class PReLU(Module):
 
 
 class ELU(Module):
-    """x where it is positive, alpha · (exp(x) - 1) elsewhere (Clevert et al., 2016)."""
+    """x where it is positive, alpha · (exp(x) - 1) elsewhere (Clevert et al., 2016).
+
+    Example::
+
+        nn.ELU()(cr.tensor([-20.0, 3.0]))  # [-1, 3]
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -103,6 +118,10 @@ class SELU(_Activation):
     """1.0507 · ELU(alpha=1.6733), which keeps mean 0 and variance 1 from layer to layer.
 
     That needs weights drawn with variance 1/fan_in (Klambauer et al., 2017).
+
+    Example::
+
+        nn.SELU()(cr.tensor([-20.0, 1.0]))  # [-1.7581, 1.0507]
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -113,6 +132,10 @@ class GELU(Module):
     """x · Φ(x), with Φ the standard normal distribution; `approximate` may be "tanh".
 
     (Hendrycks and Gimpel, 2016.) Raises ValueError for another `approximate`.
+
+    Example::
+
+        nn.GELU()(cr.tensor([-1.0, 1.0]))  # [-0.1587, 0.8413]
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -127,21 +150,36 @@ class GELU(Module):
 
 
 class SiLU(_Activation):
-    """x · sigmoid(x), also known as swish (Elfwing et al., 2018)."""
+    """x · sigmoid(x), also known as swish (Elfwing et al., 2018).
+
+    Example::
+
+        nn.SiLU()(cr.tensor([-1.0, 1.0]))  # [-0.2689, 0.7311]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input)
 
 
 class Mish(_Activation):
-    """x · tanh(softplus(x)) (Misra, 2019)."""
+    """x · tanh(softplus(x)) (Misra, 2019).
+
+    Example::
+
+        nn.Mish()(cr.tensor([-1.0, 1.0]))  # [-0.3034, 0.8651]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input)
 
 
 class Softplus(Module):
-    """log(1 + exp(beta · x)) / beta, a smooth ReLU; x itself where beta · x is above threshold."""
+    """log(1 + exp(beta · x)) / beta, a smooth ReLU; x itself where beta · x is above threshold.
+
+    Example::
+
+        nn.Softplus()(cr.tensor([0.0, 100.0]))  # [0.6931, 100]
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -156,7 +194,12 @@ class Softplus(Module):
 
 
 class LogSigmoid(Module):
-    """log(sigmoid(x)), computed without overflow."""
+    """log(sigmoid(x)), computed without overflow.
+
+    Example::
+
+        nn.LogSigmoid()(cr.tensor([-1000.0, 0.0]))  # [-1000, -0.6931]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
@@ -166,6 +209,10 @@ class Hardtanh(Module):
     """x held within [min_val, max_val].
 
     Raises ValueError unless min_val < max_val.
+
+    Example::
+
+        nn.Hardtanh()(cr.tensor([-2.0, 0.5, 2.0]))  # [-1, 0.5, 1]
     """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
@@ -186,7 +233,12 @@ class Hardtanh(Module):
 
 
 class ReLU6(Hardtanh):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    Example::
+
+        nn.ReLU6()(cr.tensor([-1.0, 3.0, 9.0]))  # [0, 3, 6]
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
@@ -196,28 +248,48 @@ class ReLU6(Hardtanh):
 
 
 class Hardsigmoid(_Activation):
-    """min(max(x + 3, 0), 6) / 6."""
+    """min(max(x + 3, 0), 6) / 6.
+
+    Example::
+
+        nn.Hardsigmoid()(cr.tensor([-3.0, 0.0, 3.0]))  # [0, 0.5, 1]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input)
 
 
 class Hardswish(_Activation):
-    """x · Hardsigmoid(x) (Howard et al., 2019)."""
+    """x · Hardsigmoid(x) (Howard et al., 2019).
+
+    Example::
+
+        nn.Hardswish()(cr.tensor([-3.0, 1.0, 3.0]))  # [0, 0.6667, 3]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input)
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x)), element by element."""
+    """1 / (1 + exp(-x)), element by element.
+
+    Example::
+
+        nn.Sigmoid()(cr.tensor([0.0, 2.0]))  # [0.5, 0.8808]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
 class Tanh(Module):
-    """Hyperbolic tangent, element by element."""
+    """Hyperbolic tangent, element by element.
+
+    Example::
+
+        nn.Tanh()(cr.tensor([0.0, 2.0]))  # [0, 0.964]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
@@ -256,7 +328,12 @@ class Softmax(_AlongDim):
 
 
 class LogSoftmax(_AlongDim):
-    """log(softmax(x)) along `dim`, computed without overflow; goes with NLLLoss."""
+    """log(softmax(x)) along `dim`, computed without overflow; goes with NLLLoss.
+
+    Example::
+
+        nn.LogSoftmax(dim=0)(cr.tensor([1000.0, 0.0]))  # [0, -1000]
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self._axis(input))

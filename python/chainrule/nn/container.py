@@ -124,7 +124,13 @@ class ModuleList(_ModuleSequence):
 
 
 class ModuleDict(Module):
-    """A dictionary of modules whose parameters the parent module sees."""
+    """A dictionary of modules whose parameters the parent module sees.
+
+    Example::
+
+        heads = nn.ModuleDict({"age": nn.Linear(64, 1), "place": nn.Linear(64, 50)})
+        heads["age"](cr.randn(8, 64)).shape  # (8, 1)
+    """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()

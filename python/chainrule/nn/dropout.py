@@ -22,9 +22,13 @@ class _Dropout(Module):
 class Dropout(_Dropout):
     """While training, zeroes each element with probability `p` and scales the rest by 1/(1-p).
 
-    In evaluation it returns its input. `inplace` is accepted; the input stays as it was.
+    In evaluation it returns its input. `inplace` is accepted; the input stays as it was. Shapes: output as input.
 
     Raises ValueError for `p` outside [0, 1].
+
+    Example::
+
+        nn.Dropout(0.5)(cr.ones(4))  # each 0 or 2
     """
 
     def forward(self, input: Tensor) -> Tensor:

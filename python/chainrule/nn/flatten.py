@@ -10,7 +10,12 @@ from chainrule.tensor import Tensor
 
 
 class Flatten(Module):
-    """Joins the dimensions `start_dim` to `end_dim` into one: (N, C, H, W) to (N, C·H·W)."""
+    """Joins the dimensions `start_dim` to `end_dim` into one: (N, C, H, W) to (N, C·H·W).
+
+    Example::
+
+        nn.Flatten()(cr.randn(8, 3, 32, 32)).shape  # (8, 3072)
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()

@@ -18,6 +18,22 @@ from chainrule.autograd import _unwrap, no_grad
 from chainrule.random import Generator
 from chainrule.tensor import Tensor
 
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
 _ROUNDS = 300  # of draws in trunc_normal_
 _GAINS = {
     "linear": 1.0,

@@ -14,7 +14,12 @@ from chainrule.tensor import Tensor
 
 
 class Identity(Module):
-    """Returns its input; takes and ignores any constructor arguments."""
+    """Returns its input, of any shape; takes and ignores any constructor arguments.
+
+    Example::
+
+        nn.Identity()(cr.ones(2))  # [1, 1]
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()

@@ -32,7 +32,12 @@ class _WeightedLoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """|input - target|. Shapes: input and target alike, a scalar out unless ``"none"``."""
+    """|input - target|. Shapes: input and target alike, a scalar out unless ``"none"``.
+
+    Example::
+
+        nn.L1Loss()(cr.tensor([1.0, 2.0]), cr.tensor([1.0, 4.0]))  # 1
+    """
 
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction, sample_weight=sample_weight)
@@ -42,6 +47,10 @@ class MSELoss(_Loss):
     """(input - target)². Shapes: input and target alike, a scalar out unless ``"none"``.
 
     Half of it, ½(ŷ - y)², is ``HuberLoss(delta=math.inf)``.
+
+    Example::
+
+        nn.MSELoss()(cr.tensor([1.0, 2.0]), cr.tensor([1.0, 4.0]))  # 2
     """
 
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
@@ -74,6 +83,10 @@ class SmoothL1Loss(_Loss):
 
     Shapes: input and target alike, a scalar out unless ``"none"``. Raises ValueError for a negative
     `beta`; with 0 it is L1Loss.
+
+    Example::
+
+        nn.SmoothL1Loss()(cr.tensor([1.0, 2.0]), cr.tensor([1.0, 4.0]))  # 0.75
     """
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
@@ -107,6 +120,10 @@ class HingeEmbeddingLoss(_Loss):
 
     Shapes: input and target alike, a scalar out unless ``"none"``. Raises ValueError for other
     targets than 1 and -1.
+
+    Example::
+
+        nn.HingeEmbeddingLoss()(cr.tensor([0.5, 0.25]), cr.tensor([1.0, -1.0]))  # 0.625
     """
 
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
@@ -164,6 +181,10 @@ class NLLLoss(_WeightedLoss):
     """Minus the log-probability of the label; takes what LogSoftmax gives.
 
     Shapes and `weight`, `ignore_index` as CrossEntropyLoss with labels.
+
+    Example::
+
+        nn.NLLLoss()(F.log_softmax(cr.zeros(3, 4), dim=1), cr.tensor([0, 1, 2]))  # 1.3863
     """
 
     def __init__(
@@ -216,6 +237,10 @@ class BCELoss(_WeightedLoss):
 
     Shapes: input and target alike; `weight` scales the elements. Prefer BCEWithLogitsLoss, which
     is exact where a sigmoid has already rounded to 0 or 1.
+
+    Example::
+
+        nn.BCELoss()(cr.tensor([0.5, 0.5]), cr.tensor([0.0, 1.0]))  # 0.6931
     """
 
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:

@@ -125,6 +125,10 @@ class BatchNorm2d(_BatchNorm):
     """BatchNorm1d for images: statistics of each channel over batch, height and width.
 
     Shapes: input and output (N, C, H, W).
+
+    Example::
+
+        nn.BatchNorm2d(16)(cr.randn(8, 16, 32, 32)).shape  # (8, 16, 32, 32)
     """
 
     _layouts: ClassVar[dict[int, str]] = {4: "(N, C, H, W)"}

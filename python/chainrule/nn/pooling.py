@@ -81,7 +81,12 @@ class MaxPool2d(_Pool2d):
 
 
 class MinPool2d(_Pool2d):
-    """The smallest value in each window; arguments and shapes as MaxPool2d's, padding is +inf."""
+    """The smallest value in each window; arguments and shapes as MaxPool2d's, padding is +inf.
+
+    Example::
+
+        nn.MinPool2d(2)(cr.randn(8, 16, 32, 32)).shape  # (8, 16, 16, 16)
+    """
 
     def __init__(
         self,
@@ -106,6 +111,10 @@ class AvgPool2d(_Pool2d):
     `count_include_pad` is off; `divisor_override` replaces the number that is divided by.
 
     Raises ValueError as MaxPool2d does, and for ``divisor_override=0``.
+
+    Example::
+
+        nn.AvgPool2d(2)(cr.randn(8, 16, 32, 32)).shape  # (8, 16, 16, 16)
     """
 
     def __init__(

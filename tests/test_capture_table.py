@@ -121,12 +121,14 @@ LOSSES = {  # what is made, what prepares the prediction, and the target
 }
 OPTIMIZERS = {
     "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
-            {"momentum": 0.8, "dampening": 0.1, "maximize": True}],
-    "Adam": [{}, {"amsgrad": True, "weight_decay": 0.01}, {"maximize": True, "betas": (0.8, 0.95)}],
+            {"momentum": 0.8, "dampening": 0.1, "maximize": True}, {"momentum": 0.9, "average": True}],
+    "Adam": [{}, {"amsgrad": True, "weight_decay": 0.01}, {"maximize": True, "betas": (0.8, 0.95)},
+             {"eps": 1e-3, "eps_inside_sqrt": True}],
     "AdamW": [{}, {"amsgrad": True, "weight_decay": 0.1}],
     "NAdam": [{}, {"weight_decay": 0.1, "decoupled_weight_decay": True}],
     "RAdam": [{}, {"weight_decay": 0.1, "maximize": True}],
-    "RMSprop": [{}, {"momentum": 0.9}, {"centered": True, "weight_decay": 0.01}, {"centered": True, "momentum": 0.5}],
+    "RMSprop": [{}, {"momentum": 0.9}, {"centered": True, "weight_decay": 0.01}, {"centered": True, "momentum": 0.5},
+                {"eps": 1e-3, "eps_inside_sqrt": True}],
     "Adagrad": [{}, {"lr_decay": 0.1, "initial_accumulator_value": 0.1}],
     "Adadelta": [{}, {"rho": 0.5, "weight_decay": 0.01}],
     "Lion": [{}, {"weight_decay": 0.1}],

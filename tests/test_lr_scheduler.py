@@ -298,11 +298,26 @@ def test_a_schedule_of_ones_own():
         (lambda s, o: s.ChainedScheduler([s.ReduceLROnPlateau(o)]), ValueError, "needs a metric at each step"),
         (lambda s, o: s.ChainedScheduler([o]), TypeError, "scheduler 0 must be an LRScheduler, got SGD"),
         (lambda s, o: s.EpochDecayLR(o, 0), ValueError, "EpochDecayLR: epochs must be positive, got 0"),
+        (lambda s, o: s.StepLR(o, 3, -0.5), ValueError, "StepLR: gamma must be at least 0, got -0.5"),
+        (lambda s, o: s.MultiStepLR(o, [3], math.nan), ValueError, "MultiStepLR: gamma must be at least 0, got nan"),
+        (lambda s, o: s.ExponentialLR(o, math.inf), ValueError, "ExponentialLR: gamma must be finite, got inf"),
+        (lambda s, o: s.ExponentialLR(o, "0.9x"), TypeError, "ExponentialLR: gamma must be a number, got '0.9x'"),
+        (lambda s, o: s.PolynomialLR(o, 5, -1), ValueError, "PolynomialLR: power must be at least 0, got -1"),
+        (lambda s, o: s.CosineAnnealingLR(o, 5, -0.1), ValueError, "eta_min must be at least 0, got -0.1"),
+        (lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, eta_min=math.nan), ValueError, "eta_min must be at least 0"),
+        (lambda s, o: s.OneCycleLR(o, [1.0, -1.0], 10), ValueError, "OneCycleLR: max_lr must be at least 0, got -1.0"),
+        (lambda s, o: s.OneCycleLR(o, 1.0, 10, div_factor=0), ValueError, "div_factor must be positive, got 0"),
+        (lambda s, o: s.OneCycleLR(o, 1.0, 10, final_div_factor=0), ValueError, "final_div_factor must be positive"),
+        (lambda s, o: s.ReduceLROnPlateau(o, min_lr=-1.0), ValueError, "min_lr must be at least 0, got -1.0"),
+        (lambda s, o: s.ReduceLROnPlateau(o, threshold=math.nan), ValueError, "threshold must be at least 0, got nan"),
     ],
 )  # fmt: skip
 def test_bad_arguments_raise_and_name_the_rule(make, error, match):
+    optimizer = make_optimizer()
+    before = rates(optimizer)
     with pytest.raises(error, match=match):
-        make(lr_scheduler, make_optimizer())
+        make(lr_scheduler, optimizer)
+    assert rates(optimizer) == before
 
 
 def test_a_cycle_that_is_over_raises_and_keeps_the_rate():

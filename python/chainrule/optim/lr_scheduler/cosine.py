@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from chainrule import _validate
+from chainrule.optim._check import at_least_zero
 from chainrule.optim.lr_scheduler.scheduler import LRScheduler
 from chainrule.optim.optimizer import Optimizer
 
@@ -16,11 +17,12 @@ class CosineAnnealingLR(LRScheduler):
     without restarts). Computed from the rate of the epoch before, so that it can be chained.
 
     Raises:
-        ValueError: T_max is not positive.
+        ValueError: T_max is not positive, or eta_min negative or not finite.
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = _validate.integer("CosineAnnealingLR", "T_max", T_max)
+        at_least_zero("CosineAnnealingLR", {"eta_min": eta_min}, "eta_min")
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
 
@@ -47,7 +49,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     of epochs, for calls after every batch: `scheduler.step(epoch + i / len(loader))`.
 
     Raises:
-        ValueError: T_0 or T_mult is not positive; in `step`, a negative epoch.
+        ValueError: T_0 or T_mult is not positive, or eta_min negative or not finite; in `step`, a negative epoch.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         name = "CosineAnnealingWarmRestarts"
         self.T_0 = self.T_i = _validate.integer(name, "T_0", T_0)
         self.T_mult = _validate.integer(name, "T_mult", T_mult)
+        at_least_zero(name, {"eta_min": eta_min}, "eta_min")
         self.eta_min = eta_min
         self.T_cur: float = last_epoch
         super().__init__(optimizer, last_epoch)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from chainrule import _validate
+from chainrule.optim._check import at_least_zero
 from chainrule.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, per_group
 from chainrule.optim.optimizer import Optimizer
 
@@ -37,7 +38,7 @@ class StepLR(_FactorLR):
     """lr = initial · gamma^⌊epoch / step_size⌋.
 
     Raises:
-        ValueError: step_size is not positive.
+        ValueError: step_size is not positive, or gamma negative or not finite.
 
     Example:
         >>> scheduler = StepLR(optimizer, step_size=30)
@@ -49,6 +50,7 @@ class StepLR(_FactorLR):
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         self.step_size = _validate.integer("StepLR", "step_size", step_size)
+        at_least_zero("StepLR", {"gamma": gamma}, "gamma")
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
@@ -60,12 +62,17 @@ class StepLR(_FactorLR):
 
 
 class MultiStepLR(_FactorLR):
-    """lr is multiplied by gamma at each of `milestones` (epochs); at one that occurs twice, twice."""
+    """lr is multiplied by gamma at each of `milestones` (epochs); at one that occurs twice, twice.
+
+    Raises:
+        ValueError: a milestone is negative, or gamma negative or not finite.
+    """
 
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         self.milestones = Counter(_validate.integer("MultiStepLR", "milestones", m, 0) for m in milestones)
+        at_least_zero("MultiStepLR", {"gamma": gamma}, "gamma")
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
@@ -80,9 +87,14 @@ class MultiStepLR(_FactorLR):
 
 
 class ExponentialLR(_FactorLR):
-    """lr = initial · gamma^epoch."""
+    """lr = initial · gamma^epoch.
+
+    Raises:
+        ValueError: gamma is negative or not finite.
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
+        at_least_zero("ExponentialLR", {"gamma": gamma}, "gamma")
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
@@ -159,13 +171,14 @@ class PolynomialLR(_FactorLR):
     """lr = initial · (1 − epoch / total_iters)^power, and 0 from epoch `total_iters` on.
 
     Raises:
-        ValueError: total_iters is not positive.
+        ValueError: total_iters is not positive, or power negative or not finite.
     """
 
     def __init__(
         self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
     ) -> None:
         self.total_iters = _validate.integer("PolynomialLR", "total_iters", total_iters)
+        at_least_zero("PolynomialLR", {"power": power}, "power")
         self.power = power
         super().__init__(optimizer, last_epoch)
 

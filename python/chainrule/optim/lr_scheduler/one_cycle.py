@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from chainrule import _validate
+from chainrule.optim._check import at_least_zero
 from chainrule.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, per_group
 from chainrule.optim.optimizer import Optimizer
 
@@ -55,6 +56,10 @@ class OneCycleLR(LRScheduler):
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
         rates = per_group("OneCycleLR", "max_lr", max_lr, optimizer)
+        for rate in rates:
+            at_least_zero("OneCycleLR", {"max_lr": rate}, "max_lr")
+        _validate.real("OneCycleLR", "div_factor", div_factor, "positive")
+        _validate.real("OneCycleLR", "final_div_factor", final_div_factor, "positive")
         if cycle_momentum:
             self.use_beta1 = "betas" in optimizer.defaults
             if not self.use_beta1 and "momentum" not in optimizer.defaults:

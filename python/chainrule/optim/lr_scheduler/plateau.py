@@ -6,6 +6,7 @@ import math
 from typing import Any, SupportsFloat
 
 from chainrule import _validate
+from chainrule.optim._check import at_least_zero
 from chainrule.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, per_group
 from chainrule.optim.optimizer import Optimizer
 
@@ -23,7 +24,8 @@ class ReduceLROnPlateau(LRScheduler):
         eps: reductions by no more than that are left out.
 
     Raises:
-        ValueError: factor is not below 1, or a setting is none of its choices.
+        ValueError: factor is not below 1, a setting is none of its choices, or threshold, min_lr or eps negative or
+            not finite.
 
     Example:
         >>> scheduler = ReduceLROnPlateau(optimizer, patience=5)
@@ -55,6 +57,9 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown = _validate.integer(name, "cooldown", cooldown, 0)
         self.default_min_lr = None if isinstance(min_lr, list | tuple) else min_lr
         self.min_lrs = per_group(name, "min_lr", min_lr, optimizer)
+        at_least_zero(name, {"threshold": threshold, "eps": eps}, "threshold", "eps")
+        for least in self.min_lrs:
+            at_least_zero(name, {"min_lr": least}, "min_lr")
         self.eps = eps
         self.last_epoch = 0
         self.mode_worse = math.inf if mode == "min" else -math.inf

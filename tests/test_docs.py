@@ -31,8 +31,36 @@ AROUND = {
         NAMES,
         "values = [step(x, labels).item() for _ in range(5)]; assert values == sorted(values)[::-1]",
     ),
+    "docs/activations.md": (
+        NAMES,
+        "assert model(cr.randn(2, 20)).shape == (2, 1) and hidden.shape == x.shape",
+    ),
+    "docs/layers.md": (
+        NAMES,
+        "assert Tabular()(cr.tensor([4999, 0]), cr.randn(2, 12)).shape == (2, 1)",
+    ),
+    "docs/loaders.md": (
+        NAMES
+        + LOADER
+        + """
+from chainrule.data import Dataset
+images, path = x, "state.safetensors"
+next(iter(loader))
+""",
+        "assert Faces((x, labels), lambda image: -image)[1][0].tolist() == (-x[1]).tolist()",
+    ),
     "docs/losses.md": (NAMES, "assert losses.shape == (6, 2) and loss.ndim == 0"),
     "docs/optimizers.md": (NAMES + LOADER, ""),
+    "docs/regularisation.md": (
+        NAMES
+        + """
+from chainrule import train
+model = nn.Sequential()
+model.encoder, model.head = nn.Linear(3, 4), nn.Linear(4, 2)
+weights, biases = [model.encoder.weight, model.head.weight], [model.encoder.bias, model.head.bias]
+""",
+        "assert penalty() > 0; cr.optim.SGD(groups, lr=0.1)",
+    ),
     "docs/training.md": ("", "assert scores['accuracy'] > 0.9 and len(history) > 5"),
 }
 EXCERPTS = {"docs/add-an-op.md"}  # of the sources

@@ -50,7 +50,7 @@ from chainrule.random import (
 from chainrule.tensor import Tensor
 
 if TYPE_CHECKING:
-    from chainrule import accelerator, cuda, data, nn, optim, train, utils
+    from chainrule import accelerator, cuda, data, nn, optim, preprocessing, train, utils
     from chainrule._capture import capture
     from chainrule.serialization import load, save
 
@@ -73,7 +73,17 @@ def cpu_info() -> dict[str, Any]:
 
 
 # Loaded when first used: importing chainrule stays quick.
-_LAZY_MODULES = ("accelerator", "cuda", "data", "nn", "optim", "serialization", "train", "utils")
+_LAZY_MODULES = (
+    "accelerator",
+    "cuda",
+    "data",
+    "nn",
+    "optim",
+    "preprocessing",
+    "serialization",
+    "train",
+    "utils",
+)
 _LAZY_NAMES = {"capture": "_capture", "save": "serialization", "load": "serialization"}
 
 

@@ -4,8 +4,22 @@ from typing import NoReturn
 
 from chainrule._absent import absent as _absent_error
 from chainrule.preprocessing.base import NotFittedError, Transformer, clone, refuse_held_out
+from chainrule.preprocessing.encode import LabelEncoder, OrdinalEncoder
+from chainrule.preprocessing.onehot import OneHotEncoder
+from chainrule.preprocessing.scale import MinMaxScaler, RobustScaler, StandardScaler
 
-__all__ = ["NotFittedError", "Transformer", "clone", "refuse_held_out"]
+__all__ = [
+    "LabelEncoder",
+    "MinMaxScaler",
+    "NotFittedError",
+    "OneHotEncoder",
+    "OrdinalEncoder",
+    "RobustScaler",
+    "StandardScaler",
+    "Transformer",
+    "clone",
+    "refuse_held_out",
+]
 
 
 def __getattr__(name: str) -> NoReturn:

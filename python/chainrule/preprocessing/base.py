@@ -113,11 +113,7 @@ class Transformer:
         """
         self._check_fitted("get_feature_names_out")
         known = getattr(self, "feature_names_in_", None)
-        names = (
-            list(default_names(self.n_features_in_) if known is None else known)
-            if input_features is None
-            else [str(name) for name in input_features]
-        )
+        names = self._names_in() if input_features is None else [str(name) for name in input_features]
         op = self._op("get_feature_names_out")
         if len(names) != self.n_features_in_:
             raise ValueError(f"{op}: input_features must be {self.n_features_in_} names, got {len(names)}")
@@ -202,6 +198,10 @@ class Transformer:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     # What the pieces share
+
+    def _names_in(self) -> list[str]:
+        """The names of the columns fitted, x0, x1, ... where they had none."""
+        return list(getattr(self, "feature_names_in_", default_names(self.n_features_in_)))
 
     def _op(self, method: str) -> str:
         return f"{type(self).__name__}.{method}"

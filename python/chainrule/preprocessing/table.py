@@ -78,9 +78,13 @@ class Frame:
         return column
 
     def matrix(self, op: str) -> np.ndarray:
-        """All columns as one 2-D array of float32, where all are, or float64. Raises as ``numbers`` does."""
+        """All columns as one 2-D array of float64, or of float32 if all are; of a tensor's, integers may be among
+        them. Raises as ``numbers`` does."""
         columns = [self.numbers(op, j) for j in range(len(self.columns))]
-        single = bool(columns) and all(column.dtype == np.float32 for column in columns)
+        if self.source == "tensor":
+            single = not any(column.dtype == np.float64 for column in columns)
+        else:
+            single = bool(columns) and all(column.dtype == np.float32 for column in columns)
         dtype = np.float32 if single else np.float64
         if self.block is not None:
             return np.asarray(self.block, dtype=dtype)

@@ -162,6 +162,9 @@ class Transformer:
         Raises TypeError for an argument that is neither (a function), by name.
         """
         self._check_fitted("state")
+        return self._state()
+
+    def _state(self) -> dict[str, Any]:
         op = self._op("state")
         return {
             "class": type(self).__name__,

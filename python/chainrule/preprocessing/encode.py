@@ -62,6 +62,9 @@ class LabelEncoder(Transformer):
             )
         return _marked(self.classes_[code.astype(np.int64)], y)
 
+    def _fit(self, frame: Frame, y: Any) -> None:
+        raise TypeError(f"{self._op('fit')}: encodes a target, not columns of a table; use OrdinalEncoder")
+
     def _check_fitted(self, method: str) -> None:
         if not hasattr(self, "classes_"):
             raise NotFittedError(f"{self._op(method)}: call fit() with the training part first")
@@ -221,8 +224,8 @@ class OrdinalEncoder(CategoryEncoder):
         out = labels[np.where(is_absent | unknown, 0, numbers).astype(np.int64)]
         if is_absent.any() or unknown.any():
             out = out.astype(object)
-            out[is_absent] = absent
             out[unknown] = None
+            out[is_absent] = absent
         return out
 
 

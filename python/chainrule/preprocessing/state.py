@@ -27,7 +27,7 @@ def encode(op: str, name: str, value: Any) -> Any:
     if isinstance(value, int | float):
         return value
     if isinstance(value, Transformer):
-        return {"transformer": value.state()}
+        return {"transformer": value._state()}
     if isinstance(value, np.ndarray):
         return _encode_array(op, name, value)
     if isinstance(value, np.dtype):

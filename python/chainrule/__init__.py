@@ -52,6 +52,8 @@ from chainrule.tensor import Tensor
 if TYPE_CHECKING:
     from chainrule import accelerator, cuda, data, nn, optim, preprocessing, train, utils
     from chainrule._capture import capture
+    from chainrule.nn._architecture import register_layer
+    from chainrule.predictor import load_predictor, save_predictor
     from chainrule.serialization import load, save
 
 __version__ = "0.1.0"
@@ -84,7 +86,14 @@ _LAZY_MODULES = (
     "train",
     "utils",
 )
-_LAZY_NAMES = {"capture": "_capture", "save": "serialization", "load": "serialization"}
+_LAZY_NAMES = {
+    "capture": "_capture",
+    "load": "serialization",
+    "load_predictor": "predictor",
+    "register_layer": "nn._architecture",
+    "save": "serialization",
+    "save_predictor": "predictor",
+}
 
 
 def __getattr__(name: str) -> Any:

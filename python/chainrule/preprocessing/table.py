@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.creation import from_numpy
 from chainrule.tensor import Tensor
 
-_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 _MISSING_TYPES = ("NoneType", "NAType", "NaTType")  # None and pandas's marks
 
 
@@ -178,7 +178,7 @@ def check_uniform(op: str, name: str, column: np.ndarray) -> None:
     for row, value in enumerate(column):
         if is_missing(value):
             continue
-        if not isinstance(value, (str, *_NUMBERS)):
+        if not isinstance(value, (str, *NUMBERS)):
             raise TypeError(
                 f"{op}: column {name!r} must hold numbers or texts, row {row} is {value!r} "
                 f"({type(value).__name__})"
@@ -195,7 +195,7 @@ def tidy(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """A column from Python objects: numbers, with None as NaN, become an array of numbers; the rest stays objects."""
     types = set(map(type, values))
     missing = {kind for kind in types if kind.__name__ in _MISSING_TYPES}
-    numbers = {kind for kind in types if issubclass(kind, _NUMBERS)}
+    numbers = {kind for kind in types if issubclass(kind, NUMBERS)}
     if types - missing - numbers or not types:
         out = np.empty(len(values), dtype=object)
         out[:] = [np.nan if type(v).__name__ in _MISSING_TYPES[1:] else v for v in values]

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule import _core, _validate, ops
 from chainrule._core import bool as bool_
 from chainrule._core import float32, float64, int64, uint8
+from chainrule._part import join, marks
 from chainrule.autograd import _unwrap, wrap
 from chainrule.device import check_device
 
@@ -40,7 +41,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     native = _core.clone(data._t) if is_tensor(data) else _core.copy_numpy(_as_array(data, dtype))
     if dtype is not None and native.dtype is not dtype:
         native = _core.cast(native, dtype)
-    return _finish(native, requires_grad)
+    out = _finish(native, requires_grad)
+    return join(out, (data,)) if marks else out
 
 
 def _as_array(data, dtype) -> np.ndarray:
@@ -108,7 +110,8 @@ def from_numpy(array) -> Tensor:
         TypeError: not an array, or a dtype without counterpart.
         ValueError: read-only, negative strides, foreign byte order; the text says what to do instead.
     """
-    return wrap(_core.from_numpy(array))
+    out = wrap(_core.from_numpy(array))
+    return join(out, (array,)) if marks else out
 
 
 def from_dlpack(ext_tensor) -> Tensor:

@@ -8,6 +8,7 @@ from chainrule import _core, _validate, autograd, creation, ops
 from chainrule._absent import mark_absent
 from chainrule._core import bool as bool_
 from chainrule._core import float32, float64, int64, uint8
+from chainrule._part import follow, marks
 from chainrule._tracing import touch
 from chainrule.autograd import Leaf, wrap
 from chainrule.device import check_device, device
@@ -154,7 +155,8 @@ class Tensor(TensorOps):
 
     def detach(self) -> Tensor:
         """The same memory without history."""
-        return wrap(self._t)
+        out = wrap(self._t)
+        return follow(out, self) if marks else out
 
     def detach_(self) -> Tensor:
         self._node = self._leaf = None
@@ -177,7 +179,7 @@ class Tensor(TensorOps):
 
     @property
     def data(self) -> Tensor:
-        return wrap(self._t)
+        return self.detach()
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -199,7 +201,7 @@ class Tensor(TensorOps):
         out = Tensor._make_subclass(type(self), wrap(self._t.alias()), self.is_leaf and self.requires_grad)
         if not self.is_leaf:
             out._node = self._node
-        return out
+        return follow(out, self) if marks else out
 
     def __deepcopy__(self, memo):
         if not self.is_leaf:
@@ -208,7 +210,7 @@ class Tensor(TensorOps):
         memo[id(self)] = out
         if self.grad is not None:
             out.grad = wrap(_core.clone(self.grad._t))
-        return out
+        return follow(out, self) if marks else out
 
     def __reduce__(self):
         raise TypeError("pickle: tensors are saved with chainrule.save, which never runs code on loading")
@@ -229,13 +231,15 @@ class Tensor(TensorOps):
         _validate.not_recording("numpy")
         if self._node is not None and not force:
             raise RuntimeError("numpy: the tensor requires grad; use detach().numpy()")
-        return self._t.numpy()
+        array = self._t.numpy()
+        return follow(array, self) if marks else array
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
+        if copy or (dtype is not None and array.dtype != dtype):
+            copied = array.astype(dtype or array.dtype)
+            return follow(copied, self) if marks else copied
+        return array
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         _validate.not_recording("dlpack")

@@ -1,25 +1,25 @@
 """Which part of a split some data belongs to, so that what trains or chooses can refuse the test part.
 
-The splits mark what they give. A mark belongs to the object: loaders, datasets and subsets made of a marked
-tensor are found out, a slice or a converted copy of it is not.
+The splits mark what they give, and most of what is made of marked data is marked as well: docs/splits.md lists what
+keeps a mark and what loses it.
 """
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, TypeVar
 
+from chainrule._part import PARTS, get, put, worst
 from chainrule._validate import choice
+from chainrule.data.dataset import Dataset
 
 T = TypeVar("T")
-PARTS = ("train", "dev", "test")
-
-# By identity: tensors compare by value, and a mark must not keep them alive.
-_marks: dict[int, tuple[weakref.ref[Any], str]] = {}
 
 
 def mark_part(data: T, part: str) -> T:
-    """Says that `data`, a tensor, an array or a dataset, is the 'train', 'dev' or 'test' part; returns it.
+    """Says that `data` is the 'train', 'dev' or 'test' part: a tensor, an array, a pandas frame or a dataset;
+    returns it.
+
+    The mark of an array holds for its memory: for every view of it, and for an array that it is a view of.
 
     Raises ValueError for another name of a part, TypeError for an object that cannot be marked (a list).
 
@@ -28,19 +28,19 @@ def mark_part(data: T, part: str) -> T:
         x_dev = mark_part(x_test, "dev")  # this one is for choosing; there is another test part
     """
     choice("mark_part", "part", part, PARTS)
-    key = id(data)
     try:
-        _marks[key] = (weakref.ref(data, lambda _: _marks.pop(key, None)), part)
+        put(data, part)
     except TypeError:
         raise TypeError(f"mark_part: cannot mark an object of type {type(data).__name__}") from None
     return data
 
 
 def part_of(data: Any) -> str | None:
-    """The part that `data` was marked as, 'test' where anything in it was; None if nothing is known.
+    """The part that `data` was marked as: 'test' where anything in it is of a test part, else 'dev', else 'train';
+    None if nothing is known.
 
-    Looks through loaders (`dataset`), subsets, concatenated datasets (`datasets`), `tensors`, `arrays`, tuples and
-    lists.
+    Looks through loaders and subsets (`dataset`), concatenated datasets (`datasets`), `tensors`, `arrays`, what a
+    dataset of one's own holds in its attributes, tuples and lists.
     """
     found: list[str] = []
     waiting, seen = [data], set()
@@ -49,17 +49,15 @@ def part_of(data: Any) -> str | None:
         if id(item) in seen:
             continue
         seen.add(id(item))
-        reference, part = _marks.get(id(item), (None, ""))
-        if reference is not None and reference() is item:
+        part = get(item)
+        if part is not None:
             found.append(part)
-            continue
-        if isinstance(item, tuple | list):
+        elif isinstance(item, tuple | list):
             # Of a long list of samples the first ones will do.
             waiting.extend(value for value in item[:8] if hasattr(value, "__len__"))
-            continue
-        own = getattr(item, "__dict__", {})
-        waiting.extend(own[name] for name in ("dataset", "datasets", "tensors", "arrays") if name in own)
-    return "test" if "test" in found else (found[-1] if found else None)
+        else:
+            waiting.extend(_inside(item))
+    return worst(found)
 
 
 def parts_of_split(arrays: Any) -> tuple[str, str]:
@@ -68,3 +66,14 @@ def parts_of_split(arrays: Any) -> tuple[str, str]:
     return {"test": ("dev", "test"), "train": ("train", "dev"), "dev": ("dev", "dev")}.get(
         part_of(list(arrays)) or "", ("train", "test")
     )
+
+
+def _inside(item: Any) -> list[Any]:
+    """What a loader or a dataset draws from."""
+    own = getattr(item, "__dict__", {})
+    known = [own[name] for name in ("dataset", "datasets", "tensors", "arrays") if name in own]
+    if known or not isinstance(item, Dataset):
+        return known
+    return [
+        value for value in own.values() if hasattr(value, "__len__") and not isinstance(value, str | dict)
+    ]

@@ -8,6 +8,7 @@ broadcast and casts it back to what x was before promotion.
 from __future__ import annotations
 
 from chainrule import _core
+from chainrule._part import follow, marks
 from chainrule.autograd import _unwrap, record, wrap
 
 _to = _core.sum_to_like
@@ -376,7 +377,8 @@ def tanh_backward(node, g):
 
 def clone(input):
     """A contiguous copy with a gradient that flows back unchanged."""
-    return record(_core.clone(input), (input,), identity_backward)
+    out = record(_core.clone(input), (input,), identity_backward)
+    return follow(out, input) if marks else out
 
 
 def contiguous(input):
@@ -394,7 +396,8 @@ def cast(input, dtype):
     if held is dtype:
         return input
     native = _core.cast(input, dtype)
-    return record(native, (input,), cast_backward, params=held) if dtype.is_floating_point else wrap(native)
+    out = record(native, (input,), cast_backward, params=held) if dtype.is_floating_point else wrap(native)
+    return follow(out, input) if marks else out
 
 
 def cast_backward(node, g):

@@ -11,6 +11,7 @@ import operator
 import numpy as np
 
 from chainrule import _core
+from chainrule._part import follow, marks
 from chainrule.autograd import _unwrap, record, record_, wrap
 from chainrule.ops.view import expand, select_backward, slice_backward
 
@@ -41,10 +42,16 @@ def getitem(input, key):
     if kind is slice and native.ndim:
         shape = native.shape
         where = (0, *key.indices(shape[0]))
-        return record(_slice(native, *where), (input,), slice_backward, params=(shape, *where))
-    if kind is tuple and (basic := _basic(native, key)) is not None:
+        out = record(_slice(native, *where), (input,), slice_backward, params=(shape, *where))
+    elif kind is tuple and (basic := _basic(native, key)) is not None:
         view, steps = basic
-        return record(view, (input,), getitem_backward, params=(native.shape, steps))
+        out = record(view, (input,), getitem_backward, params=(native.shape, steps))
+    else:
+        out = _getitem_any(input, native, key)
+    return follow(out, input) if marks else out
+
+
+def _getitem_any(input, native, key):
     steps, dim, indices = _parse(native.shape, key)
     view = _view(native, steps)
     if not indices:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule import _core
+from chainrule._part import follow, marks
 from chainrule.autograd import _unwrap, record, record_
 from chainrule.ops.elementwise import clone
 from chainrule.ops.index import getitem, index_backward
@@ -155,7 +156,8 @@ def index_select(input, dim, index):
     """x at the positions in index (int64, one dimension) along dim."""
     x = _unwrap(input)
     d, t = _positions("index_select", x, dim, index)
-    return record(_core.index(x, d, [t]), (input,), index_backward, (t,), (x.shape, (), d))
+    out = record(_core.index(x, d, [t]), (input,), index_backward, (t,), (x.shape, (), d))
+    return follow(out, input) if marks else out
 
 
 def index_add(input, dim, index, source, *, alpha=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainrule import _core
+from chainrule._part import follow, join, marks
 from chainrule.autograd import _unwrap, record
 
 
@@ -22,14 +23,15 @@ def reshape(input, *sizes, shape=None):
         >>> reshape(arange(6), 2, -1).shape
         (2, 3)
     """
-    return record(
-        _core.reshape(input, _sizes(sizes, shape)), (input,), reshape_backward, params=input._t.shape
-    )
+    native = _core.reshape(input, _sizes(sizes, shape))
+    out = record(native, (input,), reshape_backward, params=input._t.shape)
+    return follow(out, input) if marks else out
 
 
 def view(input, *shape):
     """reshape that never copies: ValueError where the strides don't allow a view."""
-    return record(_core.view(input, _sizes(shape)), (input,), reshape_backward, params=input._t.shape)
+    out = record(_core.view(input, _sizes(shape)), (input,), reshape_backward, params=input._t.shape)
+    return follow(out, input) if marks else out
 
 
 def reshape_backward(node, g):
@@ -95,17 +97,20 @@ def squeeze(input, dim=None):
             input = squeeze(input, d)
         return input
     native = _core.squeeze(input) if dim is None else _core.squeeze(input, dim)
-    return record(native, (input,), reshape_backward, params=input._t.shape)
+    out = record(native, (input,), reshape_backward, params=input._t.shape)
+    return follow(out, input) if marks else out
 
 
 def unsqueeze(input, dim):
     """A new dimension of size 1 at dim."""
-    return record(_core.unsqueeze(input, dim), (input,), reshape_backward, params=input._t.shape)
+    out = record(_core.unsqueeze(input, dim), (input,), reshape_backward, params=input._t.shape)
+    return follow(out, input) if marks else out
 
 
 def transpose(input, dim0, dim1):
     """x with two dimensions exchanged."""
-    return record(_core.transpose(input, dim0, dim1), (input,), transpose_backward, params=(dim0, dim1))
+    out = record(_core.transpose(input, dim0, dim1), (input,), transpose_backward, params=(dim0, dim1))
+    return follow(out, input) if marks else out
 
 
 def transpose_backward(node, g):
@@ -123,7 +128,8 @@ def t(input):
 def permute(input, *order, dims=None):
     """x with its dimensions in another order."""
     dims = _sizes(order, dims)
-    return record(_core.permute(input, dims), (input,), permute_backward, params=dims)
+    out = record(_core.permute(input, dims), (input,), permute_backward, params=dims)
+    return follow(out, input) if marks else out
 
 
 def permute_backward(node, g):
@@ -160,7 +166,8 @@ def movedim(input, source, destination):
 def expand(input, *shape):
     """x repeated along dimensions of size 1, without a copy; -1 keeps a size."""
     native = _core.expand(input, _sizes(shape))
-    return record(native, (input,), expand_backward, params=(input._t.shape, input._t.dtype))
+    out = record(native, (input,), expand_backward, params=(input._t.shape, input._t.dtype))
+    return follow(out, input) if marks else out
 
 
 def expand_backward(node, g):
@@ -193,9 +200,10 @@ def repeat(input, *sizes):
 
 def select(input, dim, index):
     """x at one index of dimension dim, which disappears."""
-    return record(
-        _core.select(input, dim, index), (input,), select_backward, params=(input._t.shape, dim, index)
-    )
+    native = _core.select(input, dim, index)
+    out = record(native, (input,), select_backward, params=(input._t.shape, dim, index))
+    # A column of a part is of that part; a single sample of it is not worth a mark, and there are many.
+    return follow(out, input) if dim and marks else out
 
 
 def select_backward(node, g):
@@ -218,7 +226,8 @@ def narrow(input, dim, start, length):
 def slice_dim(input, dim, start, stop, step):
     """x[start:stop:step] along one dimension, bounds as slice.indices() gives them."""
     native = _core.slice(input, dim, start, stop, step)
-    return record(native, (input,), slice_backward, params=(input._t.shape, dim, start, stop, step))
+    out = record(native, (input,), slice_backward, params=(input._t.shape, dim, start, stop, step))
+    return follow(out, input) if marks else out
 
 
 def slice_backward(node, g):
@@ -274,7 +283,8 @@ def cat(tensors, dim=0):
     tensors = tuple(tensors)
     natives = [_unwrap(x) for x in tensors]
     out = _core.cat(natives, dim)
-    return record(out, tensors, cat_backward, params=(dim, [(n.shape[dim], n.dtype) for n in natives]))
+    out = record(out, tensors, cat_backward, params=(dim, [(n.shape[dim], n.dtype) for n in natives]))
+    return join(out, tensors) if marks else out
 
 
 def cat_backward(node, g):
@@ -304,7 +314,8 @@ def stack(tensors, dim=0):
 def flip(input, *axes, dims=None):
     """x with the order of its elements reversed along dims, as a copy."""
     dims = _sizes(axes, dims)
-    return record(_core.flip(input, dims), (input,), flip_backward, params=dims)
+    out = record(_core.flip(input, dims), (input,), flip_backward, params=dims)
+    return follow(out, input) if marks else out
 
 
 def flip_backward(node, g):

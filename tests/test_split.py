@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule.data import train_dev_test_split, train_test_split
+from chainrule.data import TensorDataset, part_of, train_dev_test_split, train_test_split
 
 DIGITS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # the classes of scikit-learn's digits
 
@@ -111,6 +111,67 @@ def test_labels_of_any_kind():
         assert len(train_test_split(names, test_size=4, stratify=labels)[1]) == 4
 
 
+def test_frames_and_series_come_back_as_themselves_and_marked():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": range(10), "b": list("uvwxyzklmn")}, index=range(100, 110))
+    labels = pandas.Series(["no", "yes"] * 5, name="label")
+    for parts in (
+        train_test_split(frame, labels, test_size=4, stratify=labels, seed=0),
+        [
+            p
+            for i, p in enumerate(train_dev_test_split(frame, labels, sizes=(4, 2, 4), stratify=labels))
+            if i % 3
+        ],
+    ):
+        x, y = parts[1], parts[-1]
+        assert (list(x.columns), y.name, [part_of(x), part_of(y)]) == (["a", "b"], "label", ["test", "test"])
+        pandas.testing.assert_frame_equal(x, frame.loc[x.index])
+        assert (labels.iloc[x["a"]] == y).all()
+        assert sorted(y) == ["no", "no", "yes", "yes"]
+    assert part_of(frame) is None
+
+
+def test_a_dataset_is_split_into_marked_subsets():
+    whole = TensorDataset(cr.arange(10), cr.arange(10) % 2)
+    train, test = train_test_split(whole, test_size=0.3, seed=0, stratify=whole.tensors[1])
+    assert (len(train), len(test), part_of(train), part_of(test)) == (7, 3, "train", "test")
+    assert sorted(int(s[0]) for part in (train, test) for s in part) == list(range(10))
+
+
+def group_sizes(count, seed):
+    return np.random.default_rng(seed).integers(1, 9, count)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_is_in_one_part_and_sizes_are_near(seed):
+    groups = np.repeat(np.array([f"g{i}" for i in range(60)]), group_sizes(60, seed))
+    groups = np.random.default_rng(seed).permutation(groups)
+    parts = train_dev_test_split(groups, np.arange(len(groups)), groups=groups, seed=seed)
+    held, numbers = parts[:3], parts[3:]
+    assert sorted(np.concatenate(numbers)) == list(range(len(groups)))
+    assert not any(set(held[a]) & set(held[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
+    assert [part_of(p) for p in held] == ["train", "dev", "test"]
+    for part, share in zip(held, (0.8, 0.1, 0.1), strict=True):
+        assert abs(len(part) - share * len(groups)) <= 8  # the largest group
+    other = train_dev_test_split(groups, groups=groups, seed=seed + 1)
+    assert set(other[2]) != set(held[2])
+
+
+def test_groups_and_classes_together():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(100), 5)
+    labels = rng.permutation(np.arange(100) < 30)[groups]  # a class per group, 30 % are of the second
+    parts = train_dev_test_split(labels, groups, groups=groups, stratify=labels, seed=3)
+    assert [abs(float(p.mean()) - 0.3) <= 0.051 for p in parts[:3]] == [True] * 3
+    assert sum(len(set(p)) for p in parts[3:]) == 100
+
+
+def test_few_large_groups_fill_every_part():
+    groups = np.repeat([0, 1, 2], [50, 45, 5])
+    for seed in range(6):
+        assert [len(set(p)) for p in train_dev_test_split(groups, groups=groups, seed=seed)] == [1, 1, 1]
+
+
 X = list(range(10))
 
 
@@ -144,6 +205,14 @@ X = list(range(10))
         (lambda: train_dev_test_split(X, sizes=(0.5, 0.4, 0.2)), ValueError, "must be positive and sum to 1"),
         (lambda: train_dev_test_split(X, sizes=(5, 4, 2)), ValueError, "cannot split 10 samples"),
         (lambda: train_dev_test_split(X, sizes=(10, 0, 0)), ValueError, "cannot split 10 samples"),
+        (lambda: train_dev_test_split(X, groups=[0] * 5 + [1] * 5), ValueError,
+         r"2 groups cannot fill 3 parts \(train, dev, test\)"),
+        (lambda: train_dev_test_split(X, groups=X[1:]), ValueError,
+         r"groups must hold one label for each of 10 samples, got shape \[9\]"),
+        (lambda: train_test_split(X, stratify=np.array(["a", None] * 5, dtype=object)), ValueError,
+         "stratify has None at position 1"),
+        (lambda: train_test_split(X, stratify=np.array(["a", 1] * 5, dtype=object)), TypeError,
+         "stratify must hold labels of one type, got int, str"),
     ],
 )  # fmt: skip
 def test_bad_arguments_raise_and_name_the_rule(call, error, match):

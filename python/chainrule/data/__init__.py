@@ -14,6 +14,8 @@ from chainrule.data.dataset import (
     TransformDataset,
     random_split,
 )
+from chainrule.data.duplicates import Duplicates, duplicates_across
+from chainrule.data.folds import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, folds
 from chainrule.data.loader import DataLoader
 from chainrule.data.part import mark_part, part_of
 from chainrule.data.sampler import (
@@ -34,11 +36,16 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "Duplicates",
     "GroupBatchSampler",
+    "GroupKFold",
     "IterableDataset",
+    "KFold",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "StratifiedGroupKFold",
+    "StratifiedKFold",
     "StratifiedSampler",
     "Subset",
     "SubsetRandomSampler",
@@ -47,6 +54,8 @@ __all__ = [
     "WeightedRandomSampler",
     "default_collate",
     "default_convert",
+    "duplicates_across",
+    "folds",
     "get_worker_info",
     "mark_part",
     "part_of",

@@ -1,4 +1,4 @@
-"""Seeded random splits of arrays into training, dev and test parts, stratified if wanted."""
+"""Seeded random splits of arrays into training, dev and test parts, stratified and by whole groups if wanted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._part import is_frame
 from chainrule.creation import from_numpy
+from chainrule.data.dataset import Dataset, Subset
+from chainrule.data.groups import whole_groups
+from chainrule.data.labels import class_numbers
 from chainrule.data.part import mark_part, parts_of_split
 from chainrule.random import Generator, randperm
 from chainrule.tensor import Tensor
@@ -32,9 +36,10 @@ def train_test_split(
     then has every class in the proportions of the whole, to within one sample.
 
     Returns ``[a_train, a_test, b_train, b_test, ...]``: tensors for tensors, NumPy arrays for
-    NumPy arrays, lists for lists, all copies. Tensors and arrays are marked as the part they are
-    (``part_of``), so that ``train.fit`` can refuse the test part; splitting a training part again gives
-    training and dev, splitting a test part dev and test.
+    NumPy arrays, pandas frames and series for those, lists for lists, all copies, and Subsets for
+    datasets. All but lists are marked as the part they are (``part_of``), so that ``train.fit`` can
+    refuse the test part; splitting a training part again gives training and dev, splitting a test
+    part dev and test.
 
     Raises ValueError for arrays of different lengths, sizes that leave a part empty or do not fit,
     NaN labels, and classes with too few samples to be in both parts.
@@ -46,13 +51,13 @@ def train_test_split(
     op = "train_test_split"
     if seed is not None and random_state is not None and seed != random_state:
         raise ValueError(f"{op}: seed={seed} and random_state={random_state} contradict each other")
-    count = _common_length(op, arrays)
+    count = common_length(op, arrays)
     sizes = _two_sizes(op, count, train_size, test_size)
     if not shuffle:
         if stratify is not None:
             raise ValueError(f"{op}: stratify needs shuffle=True")
         return _take_parts(arrays, _cut(np.arange(count), sizes), parts_of_split(arrays))
-    order = _shuffled(count, random_state if seed is None else seed)
+    order = shuffled(count, random_state if seed is None else seed)
     parts = _parts(op, order, sizes, stratify, ("train", "test"))
     return _take_parts(arrays, parts, parts_of_split(arrays))
 
@@ -62,6 +67,7 @@ def train_dev_test_split(
     sizes: Sequence[float | int] = (0.8, 0.1, 0.1),
     seed: int | None = 0,
     stratify: Any = None,
+    groups: Any = None,
 ) -> list[Any]:
     """Splits each array at random into a training, a dev and a test part.
 
@@ -70,7 +76,12 @@ def train_dev_test_split(
     part and then the dev part take every class by largest remainder; the rest trains.
     ``seed=None`` draws from the default generator.
 
-    Returns ``[a_train, a_dev, a_test, b_train, ...]``, marked (``part_of``); raises as ``train_test_split`` does.
+    `groups` holds a label per sample, too: samples of one group (a patient, a writer) are never in two
+    parts. Sizes, and with `stratify` the classes, are then as near as whole groups come, which is within
+    about the largest group.
+
+    Returns ``[a_train, a_dev, a_test, b_train, ...]``, marked (``part_of``); raises as ``train_test_split``
+    does, and ValueError for fewer than three groups.
 
     Example::
 
@@ -78,7 +89,7 @@ def train_dev_test_split(
         x_train, x_dev, x_test, y_train, y_dev, y_test = parts
     """
     op = "train_dev_test_split"
-    count = _common_length(op, arrays)
+    count = common_length(op, arrays)
     if len(sizes) != 3:
         raise ValueError(f"{op}: sizes must be three numbers, got {list(sizes)}")
     if any(isinstance(size, float) for size in sizes):
@@ -88,9 +99,15 @@ def train_dev_test_split(
     else:
         totals = np.asarray(sizes)
     _check_totals(op, count, totals, list(sizes))
-    order = _shuffled(count, seed)
+    order = shuffled(count, seed)
     names = ("train", "dev", "test")
-    return _take_parts(arrays, _parts(op, order, totals, stratify, names), names)
+    if groups is None:
+        return _take_parts(arrays, _parts(op, order, totals, stratify, names), names)
+    members = class_numbers(op, "groups", groups, count)[1]
+    classes = np.zeros_like(members)
+    if stratify is not None:
+        classes = class_numbers(op, "stratify", stratify, count)[1]
+    return _take_parts(arrays, whole_groups(op, order, totals, members, names, classes), names)
 
 
 def apportion(total: int, weights: np.ndarray) -> np.ndarray:
@@ -110,7 +127,7 @@ def apportion(total: int, weights: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _common_length(op: str, arrays: Sequence[Any]) -> int:
+def common_length(op: str, arrays: Sequence[Any]) -> int:
     if not arrays:
         raise ValueError(f"{op}: needs at least one array, got none")
     lengths = [len(array) for array in arrays]
@@ -150,7 +167,7 @@ def _check_totals(op: str, count: int, totals: np.ndarray, given: list[Any], exa
         )
 
 
-def _shuffled(count: int, seed: int | None) -> np.ndarray:
+def shuffled(count: int, seed: int | None) -> np.ndarray:
     generator = None
     if seed is not None:
         generator = Generator()
@@ -169,7 +186,7 @@ def _parts(
     """The sample numbers of each part, in the order of the shuffle."""
     if stratify is None:
         return _cut(order, sizes)
-    classes, members = _class_numbers(op, stratify, len(order))
+    classes, members = class_numbers(op, "stratify", stratify, len(order))
     counts = np.bincount(members, minlength=len(classes))
     table = _stratified_table(counts, sizes)
     _check_classes(op, classes, counts, table, names)
@@ -192,17 +209,6 @@ def _stratified_table(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return table
 
 
-def _class_numbers(op: str, stratify: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
-    labels = stratify.detach().numpy() if isinstance(stratify, Tensor) else np.asarray(stratify)
-    if labels.ndim != 1 or len(labels) != count:
-        raise ValueError(
-            f"{op}: stratify must hold one label for each of {count} samples, got shape {list(labels.shape)}"
-        )
-    if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise ValueError(f"{op}: stratify has NaN at position {int(np.isnan(labels).argmax())}")
-    return np.unique(labels, return_inverse=True)
-
-
 def _check_classes(
     op: str, classes: np.ndarray, counts: np.ndarray, table: np.ndarray, names: Sequence[str]
 ) -> None:
@@ -220,14 +226,19 @@ def _take_parts(arrays: Sequence[Any], parts: Sequence[np.ndarray], names: Seque
     taken = []
     for array in arrays:
         for part, name in zip(parts, names, strict=True):
-            values = _take(array, part)
+            values = take_rows(array, part)
             taken.append(values if isinstance(values, list) else mark_part(values, name))
     return taken
 
 
-def _take(array: Any, numbers: np.ndarray) -> Any:
+def take_rows(array: Any, numbers: np.ndarray) -> Any:
+    """The samples of those numbers, as a copy of the same kind; of a dataset as a Subset."""
     if isinstance(array, Tensor):
         return array.index_select(0, from_numpy(np.ascontiguousarray(numbers, dtype=np.int64)))
     if isinstance(array, np.ndarray):
         return array[numbers]
+    if is_frame(array):
+        return array.iloc[numbers]
+    if isinstance(array, Dataset):
+        return Subset(array, numbers.tolist())
     return [array[number] for number in numbers.tolist()]

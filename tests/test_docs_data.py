@@ -8,7 +8,7 @@ import pytest
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
 
-@pytest.mark.parametrize("page", ["splits"])
+@pytest.mark.parametrize("page", ["balance", "splits"])
 def test_snippets_run(page):
     snippets = re.findall(r"^```python\n(.*?)^```$", (DOCS / f"{page}.md").read_text(), re.S | re.M)
     assert snippets

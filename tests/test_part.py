@@ -115,7 +115,8 @@ KEEP = {
     "subset of a slice": lambda x: data.Subset(data.TensorDataset(x[1:]), [0, 1]),
     "concatenated": lambda x: data.ConcatDataset([data.TensorDataset(cr.zeros(2, 3)), data.TensorDataset(x)]),
     "loader": lambda x: data.DataLoader(data.TensorDataset(x.float()), batch_size=2),
-    "a batch": lambda x: next(iter(data.DataLoader(data.TensorDataset(x), batch_size=2, shuffle=True)))[0],
+    "arrays": lambda x: data.ArrayDataset(x.numpy()[1:]),
+    "transformed samples": lambda x: data.TransformDataset((x[1:],), transform=lambda row: row + 1),
     "a dataset of one's own": lambda x: Own(x),
     "a loader of one's own dataset": lambda x: data.DataLoader(Own((x.numpy(), None))),
 }
@@ -153,6 +154,7 @@ LOSE = {
     "arithmetic": lambda x: (x - 1) / 2,
     "functions": lambda x: x.relu(),
     "one sample": lambda x: x[0],
+    "a shuffled batch": lambda x: next(iter(data.DataLoader(data.TensorDataset(x), 2, shuffle=True)))[0],
     "tolist": lambda x: x.tolist(),
     "sorting": lambda x: x.sort(0)[0],
     "gather": lambda x: x.gather(0, cr.zeros(1, 3, dtype=cr.int64)),

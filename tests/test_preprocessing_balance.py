@@ -49,6 +49,8 @@ def test_weights():
     assert (
         pp.class_weights(np.array([1.0, 0.0])).tolist() == pp.class_weights([True, False]).tolist() == [1, 1]
     )
+    drawn = data.WeightedRandomSampler(pp.sample_weights(rare()[1]), 6000)
+    assert (abs(np.bincount(rare()[1][list(drawn)]) - 2000) < 200).all()
     # Each class weighs the same in a loss.
     logits, target = cr.zeros(4, 2), cr.tensor([0, 0, 0, 1])
     loss = cr.nn.functional.cross_entropy(logits, target, weight=weights, reduction="none")

@@ -61,13 +61,13 @@ def refuse_unknown(op: str, name: str, column: np.ndarray, categories: np.ndarra
     if not len(unknown):
         return
     values = column[unknown[:1000]].tolist()
-    others = list(dict.fromkeys(repr(value) for value in values))[1:4]
+    found = list(dict.fromkeys("(missing)" if is_missing(value) else repr(value) for value in values))
     more = f", and {len(unknown) - 1} more rows" if len(unknown) > 1 else ""
-    also = f" (also {', '.join(others)})" if others else ""
+    also = f" (also {', '.join(found[1:4])})" if found[1:] else ""
     shown = categories[:10].tolist()
     rest = ", ..." if len(categories) > 10 else ""
     raise ValueError(
-        f"{op}: column {name!r}, row {unknown[0]}: unknown category {values[0]!r}{also}{more}; "
+        f"{op}: column {name!r}, row {unknown[0]}: unknown category {found[0]}{also}{more}; "
         f"known: {', '.join(map(repr, shown))}{rest}"
     )
 

@@ -207,16 +207,15 @@ class OrdinalEncoder(CategoryEncoder):
             labels, joined = known[~missing_mask(known)], self.joined_[j]
             if joined is not None:
                 labels = with_infrequent(labels, self.rare_[j])
-            absent = known[-1] if missing_mask(known)[-1:].any() else None
-            columns.append(self._labels(frame, j, labels, absent))
+            columns.append(self._labels(frame, j, labels, known[missing_mask(known)]))
         return frame.replaced(columns, self._names_in())
 
-    def _labels(self, frame: Frame, j: int, labels: np.ndarray, absent: Any) -> np.ndarray:
-        op, numbers = self._op("inverse_transform"), frame.numbers(self._op("inverse_transform"), j)
-        is_absent = (
-            _equal(numbers, self.encoded_missing_value) if absent is not None else _equal(numbers, None)
-        )
-        unknown = _equal(numbers, self.unknown_value)
+    def _labels(self, frame: Frame, j: int, labels: np.ndarray, absent: np.ndarray) -> np.ndarray:
+        """Labels of a column of numbers; `absent` holds the mark of missing values, or nothing."""
+        op = self._op("inverse_transform")
+        numbers = frame.numbers(op, j)
+        is_absent = _equal(numbers, self.encoded_missing_value if len(absent) else None)
+        unknown = _equal(numbers, self.unknown_value) & ~is_absent
         bad = ~np.isin(numbers, np.arange(len(labels))) & ~is_absent & ~unknown
         if bad.any():
             row = int(bad.argmax())
@@ -224,8 +223,8 @@ class OrdinalEncoder(CategoryEncoder):
         out = labels[np.where(is_absent | unknown, 0, numbers).astype(np.int64)]
         if is_absent.any() or unknown.any():
             out = out.astype(object)
+            out[is_absent] = absent[0] if len(absent) else None
             out[unknown] = None
-            out[is_absent] = absent
         return out
 
 

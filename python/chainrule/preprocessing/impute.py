@@ -118,7 +118,7 @@ def filled(column: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
     """A copy of a column with `value` where `mask` says so, of a dtype that holds both."""
     if not mask.any():
         return column
-    if isinstance(value, str) or column.dtype.kind in "OU":
+    if np.asarray(value).dtype.kind in "OU" or column.dtype.kind in "OU":
         out = column.astype(object)
     else:
         out = column.astype(column.dtype if column.dtype.kind == "f" else np.float64)

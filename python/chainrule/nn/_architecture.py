@@ -59,7 +59,7 @@ def describe(op: str, model: Module) -> dict[str, Any]:
     for path, module in model.named_modules():
         if module._forward_hooks or module._forward_pre_hooks:
             raise ValueError(f"{op}: {_where(path, module)} has hooks, which a file cannot hold; remove them")
-    found = _describe(op, model, "")
+    found = _describe(op, model, {id(module): path for path, module in model.named_modules()})
     _compare(op, model, build(op, found))
     return found
 
@@ -95,14 +95,14 @@ def _built_in() -> dict[str, type[Module]]:
     }
 
 
-def _describe(op: str, module: Module, path: str) -> dict[str, Any]:
-    cls, name = type(module), type(module).__name__
+def _describe(op: str, module: Module, paths: Mapping[int, str]) -> dict[str, Any]:
+    cls, name, path = type(module), type(module).__name__, paths.get(id(module), "?")
     if _CONTAINERS.get(name) is cls:
-        children = [[key, _describe(op, child, _join(path, key))] for key, child in module._modules.items()]
+        children = [[key, _describe(op, child, paths)] for key, child in module._modules.items()]
         return {"layer": name, "children": children}
     if _built_in().get(name) is cls:
         keywords = dict(_arguments(module))
-        return {"layer": name, "args": [], "kwargs": _encode(op, path, keywords)["dict"]}
+        return {"layer": name, "args": [], "kwargs": _encode(op, paths, path, keywords)["dict"]}
     if _registered.get(name) is not cls:
         hint = "decorate the class with @chainrule.register_layer"
         if "parametrizations" in module._modules:
@@ -115,8 +115,8 @@ def _describe(op: str, module: Module, path: str) -> dict[str, Any]:
     args, kwargs = module.__dict__["_constructor"]
     return {
         "layer": name,
-        "args": [_encode(op, path, value) for value in args],
-        "kwargs": _encode(op, path, kwargs)["dict"],
+        "args": [_encode(op, paths, path, value) for value in args],
+        "kwargs": _encode(op, paths, path, kwargs)["dict"],
     }
 
 
@@ -129,15 +129,15 @@ def _arguments(module: Module) -> Iterator[tuple[str, Any]]:
         yield name, value is not None if name == "bias" else value
 
 
-def _encode(op: str, path: str, value: Any) -> dict[str, Any]:
+def _encode(op: str, paths: Mapping[int, str], path: str, value: Any) -> dict[str, Any]:
     if isinstance(value, Module):
-        return {"module": _describe(op, value, path)}
+        return {"module": _describe(op, value, paths)}
     if value is None or isinstance(value, bool | int | float | str):
         return {"value": value}
     if isinstance(value, list | tuple):
-        return {type(value).__name__: [_encode(op, path, item) for item in value]}
+        return {type(value).__name__: [_encode(op, paths, path, item) for item in value]}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {"dict": {key: _encode(op, path, item) for key, item in value.items()}}
+        return {"dict": {key: _encode(op, paths, path, item) for key, item in value.items()}}
     raise TypeError(
         f"{op}: an argument of {path or 'the model'} is a {type(value).__name__}; only numbers, texts, None, lists, "
         "tuples, dictionaries and modules can be saved"
@@ -198,7 +198,3 @@ def _text(module: Module | None) -> str:
 
 def _where(path: str, module: Module) -> str:
     return f"model.{path} ({type(module).__name__})" if path else f"the model ({type(module).__name__})"
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name

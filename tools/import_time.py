@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 LIMIT_MS = 30.0
-FORBIDDEN = ("tqdm", "matplotlib", "sklearn", "safetensors", "multiprocessing")
+FORBIDDEN = ("tqdm", "matplotlib", "sklearn", "safetensors", "multiprocessing", "pandas", "PIL")
 CODE = "import time; t = time.perf_counter(); import {0}; print((time.perf_counter() - t) * 1000)"
 
 

@@ -50,7 +50,7 @@ from chainrule.random import (
 from chainrule.tensor import Tensor
 
 if TYPE_CHECKING:
-    from chainrule import accelerator, cuda, data, nn, optim, preprocessing, train, utils
+    from chainrule import accelerator, cuda, data, datasets, nn, optim, preprocessing, train, utils
     from chainrule._capture import capture
     from chainrule.nn._architecture import register_layer
     from chainrule.predictor import load_predictor, save_predictor
@@ -79,6 +79,7 @@ _LAZY_MODULES = (
     "accelerator",
     "cuda",
     "data",
+    "datasets",
     "nn",
     "optim",
     "preprocessing",

@@ -1,0 +1,35 @@
+
+What a reader needs beyond NumPy (scikit-learn, pandas, Pillow) is imported when it is used. `docs/datasets.md` gives
+source, licence, shapes and units of each.
+"""
+
+from typing import NoReturn
+
+from chainrule._absent import absent as _absent_error
+from chainrule.datasets.columns import Columns
+from chainrule.datasets.csv_file import read_csv
+from chainrule.datasets.penguins import load_penguins
+from chainrule.datasets.tables import (
+    Bunch,
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+)
+
+__all__ = [
+    "Bunch",
+    "Columns",
+    "load_breast_cancer",
+    "load_diabetes",
+    "load_digits",
+    "load_iris",
+    "load_penguins",
+    "load_wine",
+    "read_csv",
+]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise _absent_error(__name__, name)

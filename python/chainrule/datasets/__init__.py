@@ -9,6 +9,7 @@ from typing import NoReturn
 from chainrule._absent import absent as _absent_error
 from chainrule.datasets.columns import Columns
 from chainrule.datasets.csv_file import read_csv
+from chainrule.datasets.folder import ImageFolder
 from chainrule.datasets.idx import read_idx, write_idx
 from chainrule.datasets.mnist import MNIST, FashionMNIST
 from chainrule.datasets.penguins import load_penguins
@@ -26,6 +27,7 @@ __all__ = [
     "Bunch",
     "Columns",
     "FashionMNIST",
+    "ImageFolder",
     "load_breast_cancer",
     "load_diabetes",
     "load_digits",

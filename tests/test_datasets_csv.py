@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from chainrule.data import part_of, train_dev_test_split, train_test_split
 from chainrule.datasets import Columns, load_penguins, read_csv
 
 
@@ -206,3 +207,19 @@ def test_columns_refuse_what_is_no_table():
         Columns({"a": [1]}).select(["z"])
     with pytest.raises(IndexError):
         Columns({"a": [1]}).rows([1])
+
+
+def test_a_table_is_split_and_its_parts_stay_marked():
+    table = load_penguins()
+    *parts, y_train, y_dev, y_test = train_dev_test_split(table, table["species"], stratify=table["species"])
+    for part, y, name in zip(parts, (y_train, y_dev, y_test), ("train", "dev", "test")):
+        assert (
+            part_of(part) == part_of(part.select(["sex"])) == part_of(part.rows([0, 1])) == part_of(y) == name
+        )
+        assert (part["species"] == y).all()
+    assert sum(part.shape[0] for part in parts) == 344
+    assert [part.shape[0] for part in train_test_split(table, test_size=44)] == [300, 44]
+    with pytest.raises(
+        ValueError, match=r"train_test_split: all arrays must have the same length, got \[344, 3\]"
+    ):
+        train_test_split(table, [1, 2, 3])

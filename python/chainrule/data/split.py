@@ -36,10 +36,10 @@ def train_test_split(
     then has every class in the proportions of the whole, to within one sample.
 
     Returns ``[a_train, a_test, b_train, b_test, ...]``: tensors for tensors, NumPy arrays for
-    NumPy arrays, pandas frames and series for those, lists for lists, all copies, and Subsets for
-    datasets. All but lists are marked as the part they are (``part_of``), so that ``train.fit`` can
-    refuse the test part; splitting a training part again gives training and dev, splitting a test
-    part dev and test.
+    NumPy arrays, pandas frames and series for those, Columns (a table that ``datasets`` read) for
+    Columns, lists for lists, all copies, and Subsets for datasets. All but lists are marked as the
+    part they are (``part_of``), so that ``train.fit`` can refuse the test part; splitting a training
+    part again gives training and dev, splitting a test part dev and test.
 
     Raises ValueError for arrays of different lengths, sizes that leave a part empty or do not fit,
     NaN labels, and classes with too few samples to be in both parts.
@@ -130,7 +130,7 @@ def apportion(total: int, weights: np.ndarray) -> np.ndarray:
 def common_length(op: str, arrays: Sequence[Any]) -> int:
     if not arrays:
         raise ValueError(f"{op}: needs at least one array, got none")
-    lengths = [len(array) for array in arrays]
+    lengths = [array.shape[0] if getattr(array, "shape", ()) else len(array) for array in arrays]
     if len(set(lengths)) > 1:
         raise ValueError(f"{op}: all arrays must have the same length, got {lengths}")
     return lengths[0]
@@ -239,6 +239,8 @@ def take_rows(array: Any, numbers: np.ndarray) -> Any:
         return array[numbers]
     if is_frame(array):
         return array.iloc[numbers]
+    if hasattr(array, "rows"):  # datasets.Columns
+        return array.rows(numbers)
     if isinstance(array, Dataset):
         return Subset(array, numbers.tolist())
     return [array[number] for number in numbers.tolist()]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._part import follow
 from chainrule.datasets._extra import needs
 
 
@@ -14,7 +15,8 @@ class Columns(dict[str, np.ndarray]):
     """A dictionary of columns by name, 1-D arrays of one length; its order is the order of the columns.
 
     Columns of numbers are int64, or float64 with NaN for what is missing; columns of texts are object arrays with
-    None for what is missing. `chainrule.preprocessing` takes such a table as it is.
+    None for what is missing. Splits and `chainrule.preprocessing` take such a table as it is; a part of a split stays
+    marked where rows or columns are chosen.
 
     Attributes:
         shape: (rows, columns).
@@ -52,11 +54,12 @@ class Columns(dict[str, np.ndarray]):
         for name in names:
             if name not in self:
                 raise KeyError(f"Columns: no column {name!r}; there are {', '.join(self)}")
-        return Columns({name: self[name] for name in names}, self.description)
+        return follow(Columns({name: self[name] for name in names}, self.description), self)
 
     def rows(self, which: Any) -> Columns:
         """Some of the rows, copied, by position or by a mask; IndexError for a position out of range."""
-        return Columns({name: column[np.asarray(which)] for name, column in self.items()}, self.description)
+        columns = {name: column[np.asarray(which)] for name, column in self.items()}
+        return follow(Columns(columns, self.description), self)
 
     def to_numpy(self) -> np.ndarray:
         """The table as an array [rows, columns]: of numbers if all columns are, otherwise of objects."""

@@ -27,6 +27,7 @@ def step(x, y):
 # What a page leaves to its reader: names that come before its blocks, and calls of what they define.
 AROUND = {
     "README.md": ("", ""),
+    "docs/balance.md": ("", "assert y_even.sum() * 3 == len(y_even) and data.part_of(mixed) == 'train'"),
     "docs/capture.md": (
         NAMES,
         "values = [step(x, labels).item() for _ in range(5)]; assert values == sorted(values)[::-1]",
@@ -51,6 +52,14 @@ next(iter(loader))
     ),
     "docs/losses.md": (NAMES, "assert losses.shape == (6, 2) and loss.ndim == 0"),
     "docs/optimizers.md": (NAMES + LOADER, ""),
+    "docs/preprocessing.md": (
+        "",
+        """
+assert str(report) == "dropped 22 of 200 rows (11.0 %); missing: length 22"
+assert one_hot.transform({"sex": "male", "species": "Emperor"}).tolist() == [[0, 1, 0, 0, 0]]
+assert predictor.predict(raw).shape == (200,)
+""",
+    ),
     "docs/regularisation.md": (
         NAMES
         + """
@@ -61,9 +70,11 @@ weights, biases = [model.encoder.weight, model.head.weight], [model.encoder.bias
 """,
         "assert penalty() > 0; cr.optim.SGD(groups, lr=0.1)",
     ),
+    "docs/splits.md": ("", "assert data.part_of(x_scaled) == 'test'"),
     "docs/training.md": ("", "assert scores['accuracy'] > 0.9 and len(history) > 5"),
 }
-EXCERPTS = {"docs/add-an-op.md"}  # of the sources
+# Of the sources; and what needs files or a network.
+EXCERPTS = {"docs/add-an-op.md", "docs/datasets.md"}
 
 
 def blocks(page):

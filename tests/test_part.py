@@ -156,6 +156,7 @@ LOSE = {
     "one sample": lambda x: x[0],
     "a shuffled batch": lambda x: next(iter(data.DataLoader(data.TensorDataset(x), 2, shuffle=True)))[0],
     "tolist": lambda x: x.tolist(),
+    "writing": lambda x: cr.zeros(6, 3).double().copy_(x),
     "sorting": lambda x: x.sort(0)[0],
     "gather": lambda x: x.gather(0, cr.zeros(1, 3, dtype=cr.int64)),
     "dlpack": lambda x: cr.from_dlpack(x),

@@ -85,6 +85,9 @@ def test_training_and_choosing_on_the_test_part_raises():
     ):
         with pytest.raises(ValueError, match="is the test part of a split"):
             call()
+    for part in ("dev", "test"):
+        with pytest.raises(ValueError, match=f"train_dev_test_split: the data is the {part} part of a split"):
+            data.train_dev_test_split(PARTS[part][1:])
     with pytest.raises(ValueError, match="folds: the data is the test part of a split"):
         data.folds(x, x[:, :1])
 

@@ -13,7 +13,7 @@ from chainrule.creation import from_numpy
 from chainrule.data.dataset import Dataset, Subset
 from chainrule.data.groups import whole_groups
 from chainrule.data.labels import class_numbers
-from chainrule.data.part import mark_part, parts_of_split
+from chainrule.data.part import mark_part, part_of, parts_of_split
 from chainrule.random import Generator, randperm
 from chainrule.tensor import Tensor
 
@@ -81,7 +81,7 @@ def train_dev_test_split(
     about the largest group.
 
     Returns ``[a_train, a_dev, a_test, b_train, ...]``, marked (``part_of``); raises as ``train_test_split``
-    does, and ValueError for fewer than three groups.
+    does, and ValueError for fewer than three groups, and for the dev or test part of a split.
 
     Example::
 
@@ -90,6 +90,12 @@ def train_dev_test_split(
     """
     op = "train_dev_test_split"
     count = common_length(op, arrays)
+    held_out = part_of(list(arrays))
+    if held_out in ("dev", "test"):
+        raise ValueError(
+            f"{op}: the data is the {held_out} part of a split, of which no training part can be made; split the "
+            "whole, or train_test_split() it into dev and test"
+        )
     if len(sizes) != 3:
         raise ValueError(f"{op}: sizes must be three numbers, got {list(sizes)}")
     if any(isinstance(size, float) for size in sizes):
@@ -190,13 +196,13 @@ def _parts(
     counts = np.bincount(members, minlength=len(classes))
     table = _stratified_table(counts, sizes)
     _check_classes(op, classes, counts, table, names)
-    part_of = np.empty(len(order), dtype=np.int64)
+    part_of_each = np.empty(len(order), dtype=np.int64)
     for number in range(len(classes)):
         mine = order[members[order] == number]
         # Samples that no part asked for (sizes below the total) are marked -1.
         taken = np.repeat(np.arange(len(sizes)), table[number])
-        part_of[mine] = np.concatenate([taken, np.full(len(mine) - len(taken), -1)])
-    return [order[part_of[order] == part] for part in range(len(sizes))]
+        part_of_each[mine] = np.concatenate([taken, np.full(len(mine) - len(taken), -1)])
+    return [order[part_of_each[order] == part] for part in range(len(sizes))]
 
 
 def _stratified_table(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -178,9 +178,11 @@ def test_groups_stay_whole():
 
 @pytest.mark.parametrize("kind", [StratifiedSampler, GroupBatchSampler])
 def test_bad_labels_are_refused(kind):
-    with pytest.raises(ValueError, match=rf"{kind.__name__}: .* must have one dimension, got shape \[2, 1\]"):
+    with pytest.raises(
+        ValueError, match=rf"{kind.__name__}: .* must hold one label for each sample, got shape \[2, 1\]"
+    ):
         kind(np.zeros((2, 1)))
-    with pytest.raises(ValueError, match=f"{kind.__name__}: .* has NaN at 1"):
+    with pytest.raises(ValueError, match=f"{kind.__name__}: .* has NaN at position 1"):
         kind([0.0, np.nan])
 
 

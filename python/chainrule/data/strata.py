@@ -10,6 +10,7 @@ import numpy as np
 from chainrule._core import float64
 from chainrule._validate import integer
 from chainrule.creation import from_numpy
+from chainrule.data.labels import class_numbers
 from chainrule.data.sampler import OrderSampler, Sampler
 from chainrule.random import Generator, rand, randperm
 from chainrule.tensor import Tensor
@@ -32,7 +33,7 @@ class StratifiedSampler(OrderSampler):
     """
 
     def __init__(self, labels: Any, generator: Generator | None = None) -> None:
-        self._codes, classes = _codes("StratifiedSampler", "labels", labels)
+        classes, self._codes = class_numbers("StratifiedSampler", "labels", labels)
         self._sizes = np.bincount(self._codes, minlength=len(classes))
         self.generator = generator
 
@@ -75,7 +76,7 @@ class GroupBatchSampler(Sampler):
         drop_last: bool = False,
         generator: Generator | None = None,
     ) -> None:
-        codes, names = _codes("GroupBatchSampler", "groups", groups)
+        names, codes = class_numbers("GroupBatchSampler", "groups", groups)
         self._members = np.split(
             np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
         )
@@ -96,14 +97,3 @@ class GroupBatchSampler(Sampler):
     def __len__(self) -> int:
         count = len(self._members)
         return count // self.groups_per_batch if self.drop_last else -(-count // self.groups_per_batch)
-
-
-def _codes(op: str, name: str, values: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Per sample the number of its class, and the classes, sorted."""
-    array = np.asarray(values.detach().numpy() if isinstance(values, Tensor) else values)
-    if array.ndim != 1:
-        raise ValueError(f"{op}: {name} must have one dimension, got shape {list(array.shape)}")
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        raise ValueError(f"{op}: {name} has NaN at {int(np.flatnonzero(np.isnan(array))[0])}")
-    classes, codes = np.unique(array, return_inverse=True)
-    return codes, classes

@@ -95,6 +95,7 @@ void init_reduce(py::module_& m);
 void init_pool(py::module_& m);
 void init_softmax(py::module_& m);
 void init_loss(py::module_& m);
+void init_image(py::module_& m);
 void init_index(py::module_& m);
 void init_sort(py::module_& m);
 void init_random(py::module_& m);

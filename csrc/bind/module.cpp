@@ -98,6 +98,7 @@ PYBIND11_MODULE(_core, m) {
   init_pool(m);
   init_softmax(m);
   init_loss(m);
+  init_image(m);
   init_index(m);
   init_sort(m);
   init_random(m);

@@ -95,6 +95,7 @@ from chainrule.ops.elementwise import (
     tanh,
 )
 from chainrule.ops.gather import embedding, one_hot
+from chainrule.ops.image import image_affine, image_color, image_crop, image_resize
 from chainrule.ops.index import (
     getitem,
     index_put_,
@@ -297,6 +298,10 @@ __all__ = [
     "hinge_embedding_loss",
     "hinge_loss",
     "huber_loss",
+    "image_affine",
+    "image_color",
+    "image_crop",
+    "image_resize",
     "index_add",
     "index_copy",
     "index_put_",

@@ -50,7 +50,7 @@ from chainrule.random import (
 from chainrule.tensor import Tensor
 
 if TYPE_CHECKING:
-    from chainrule import accelerator, cuda, data, datasets, nn, optim, preprocessing, train, utils
+    from chainrule import accelerator, cuda, data, datasets, nn, optim, preprocessing, train, transforms, utils
     from chainrule._capture import capture
     from chainrule.nn._architecture import register_layer
     from chainrule.predictor import load_predictor, save_predictor
@@ -85,6 +85,7 @@ _LAZY_MODULES = (
     "preprocessing",
     "serialization",
     "train",
+    "transforms",
     "utils",
 )
 _LAZY_NAMES = {

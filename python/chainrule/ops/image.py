@@ -19,6 +19,8 @@ __all__ = ["image_affine", "image_color", "image_crop", "image_resize"]
 
 def _fill(op, x, fill):
     """One value or one for each channel, as a native float64 tensor; bytes must be able to hold them."""
+    if type(fill) in (int, float) and 0 <= fill <= 255:  # the usual case, fast
+        return _core.full((1,), float(fill), _core.float64)
     values = np.atleast_1d(np.asarray(fill, np.float64))
     if x.dtype is _core.uint8 and not ((values >= 0) & (values <= 255)).all():
         raise ValueError(f"{op}: fill must be in [0, 255] for uint8 images, got {fill}")

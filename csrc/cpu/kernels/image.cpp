@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "cpu/kernels/image_pixels.h"
+#include "cpu/simd.h"
 
 namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
@@ -89,12 +90,13 @@ Status crop(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void*) {
   return {};
 }
 
-// Where the next output pixels of a row come from: offset of the first of four pixels, the way to its right
-// and lower neighbours (0 at the edge), and how far between them. Outside of the source the offset is 0.
+// Where the next output pixels of a row come from: the offset of the source pixel, or of the first of four
+// that lie beside and below each other, and how far between these. Outside of the source the offset is that
+// of some pixel.
 constexpr int64_t kBlock = 64;
 template <class A>
 struct Sources {
-  int32_t at[kBlock], right[kBlock], down[kBlock], inside[kBlock];
+  int32_t at[kBlock], inside[kBlock];
   A x[kBlock], y[kBlock];
 };
 
@@ -103,47 +105,91 @@ struct Line {
   double x, y, step_x, step_y;
 };
 
+using Doubles = simd::Vec<double>;
+
+// The first of the two pixels around a point of an axis of `size`, and how far the point is towards the
+// second. Beyond the outermost centres it is all of the pixel there.
+struct Around {
+  Doubles first, towards;
+};
+[[gnu::always_inline]] inline Around around(Doubles point, double size) {
+  const Doubles shifted = point + 0.5, second = simd::floor(shifted), zero{};
+  const Doubles first = simd::raw_min(second, zero + (size - 1)) - 1.0;
+  const Doubles far = simd::select(second < size, shifted - second, zero + 1.0);
+  return {simd::raw_max(first, zero), simd::select(second < 1.0, zero, far)};
+}
+
+// In double and whole vectors; what the numbers are narrowed to comes after.
 template <bool kBilinear, class A>
 [[gnu::always_inline]] inline void locate(const ImagePlan& p, const Line& line, int64_t first, int64_t n,
                                           Sources<A>& s) {
   const double width = static_cast<double>(p.width), height = static_cast<double>(p.height);
-  const int32_t columns = static_cast<int32_t>(p.width), rows = static_cast<int32_t>(p.height);
-  const int32_t begin = static_cast<int32_t>(first);
-  for (int32_t k = 0; k < static_cast<int32_t>(n); ++k) {
-    const double j = static_cast<double>(begin + k) + 0.5;
-    const double x = j * line.step_x + line.x, y = j * line.step_y + line.y;
-    const bool in = (x >= 0) & (x < width) & (y >= 0) & (y < height);
-    s.inside[k] = in;
-    const double u = in ? x : 0.5, v = in ? y : 0.5;
+  double at[kBlock], inside[kBlock], towards_x[kBlock], towards_y[kBlock];
+  const Doubles zero{}, half = zero + 0.5;
+  for (int64_t k = 0; k < n; k += simd::kLanes<double>) {
+    const Doubles j = simd::lane_indices<double>() + (static_cast<double>(first + k) + 0.5);
+    const Doubles x = j * line.step_x + line.x, y = j * line.step_y + line.y;
+    const auto in = (x >= zero) & (x < width) & (y >= zero) & (y < height);
+    const Doubles u = simd::select(in, x, half), v = simd::select(in, y, half);
+    simd::store(inside + k, simd::select(in, zero + 1.0, zero));
     if constexpr (kBilinear) {
-      // Neighbours are counted from 1, since conversion rounds towards zero.
-      const int32_t i = static_cast<int32_t>(u + 0.5), l = static_cast<int32_t>(v + 0.5);
-      const int32_t left = i > 0 ? i - 1 : 0, top = l > 0 ? l - 1 : 0;
-      s.right[k] = (i < columns ? i : columns - 1) - left;
-      s.down[k] = ((l < rows ? l : rows - 1) - top) * columns;
-      s.at[k] = top * columns + left;
-      s.x[k] = static_cast<A>(u + 0.5 - i);
-      s.y[k] = static_cast<A>(v + 0.5 - l);
+      const Around column = around(u, width), row = around(v, height);
+      simd::store(at + k, row.first * width + column.first);
+      simd::store(towards_x + k, column.towards);
+      simd::store(towards_y + k, row.towards);
     } else {
-      s.at[k] = static_cast<int32_t>(v) * columns + static_cast<int32_t>(u);
+      simd::store(at + k, simd::floor(v) * width + simd::floor(u));
     }
+  }
+  for (int64_t k = 0; k < n; ++k) s.at[k] = static_cast<int32_t>(at[k]);
+  for (int64_t k = 0; k < n; ++k) s.inside[k] = static_cast<int32_t>(inside[k]);
+  if constexpr (kBilinear) {
+    for (int64_t k = 0; k < n; ++k) s.x[k] = static_cast<A>(towards_x[k]);
+    for (int64_t k = 0; k < n; ++k) s.y[k] = static_cast<A>(towards_y[k]);
   }
 }
 
-template <bool kBilinear, class T, class A = Wide<T>>
-[[gnu::always_inline]] inline void sample(const Sources<A>& s, const T* from, T fill, int64_t n, T* to) {
+template <class T, class A>
+[[gnu::always_inline]] inline void take_nearest(const Sources<A>& s, const T* from, T fill, int64_t n,
+                                                T* to) {
   CHAINRULE_INDEPENDENT
   for (int64_t k = 0; k < n; ++k) {
-    const T* const at = from + s.at[k];
-    if constexpr (kBilinear) {
-      const A a = at[0], b = at[s.right[k]], c = at[s.down[k]], d = at[s.down[k] + s.right[k]];
-      const A upper = a + (b - a) * s.x[k], lower = c + (d - c) * s.x[k];
-      const T value = to_pixel<T>(upper + (lower - upper) * s.y[k]);
-      to[k] = s.inside[k] ? value : fill;
-    } else {
-      const T value = at[0];
-      to[k] = s.inside[k] ? value : fill;
-    }
+    const T value = from[s.at[k]];
+    to[k] = s.inside[k] ? value : fill;
+  }
+}
+
+// A pixel and the one `beside` it, 1 apart, or 0 in a source of one column.
+template <class T>
+struct Two {
+  T first, second;
+};
+template <class T>
+[[gnu::always_inline]] inline void fetch_two(const T* at, int64_t beside, Two<T>& two) {
+  if (beside == 1) {
+    __builtin_memcpy(&two, at, sizeof two);
+  } else {
+    two = {at[0], at[0]};
+  }
+}
+
+// Pixels are fetched first, pair by pair, so that what is made of them goes by whole vectors.
+template <int64_t kBeside, class T, class A>
+[[gnu::always_inline]] inline void interpolate(const ImagePlan& p, const Sources<A>& s, const T* from, T fill,
+                                               int64_t n, T* to) {
+  Two<T> upper[kBlock], lower[kBlock];
+  const int64_t below = p.height > 1 ? p.width : 0;
+  for (int64_t k = 0; k < n; ++k) {
+    fetch_two(from + s.at[k], kBeside, upper[k]);
+    fetch_two(from + s.at[k] + below, kBeside, lower[k]);
+  }
+  CHAINRULE_INDEPENDENT
+  for (int64_t k = 0; k < n; ++k) {
+    const A x = s.x[k], y = s.y[k];
+    const A above = static_cast<A>(upper[k].first) * (1 - x) + static_cast<A>(upper[k].second) * x;
+    const A beneath = static_cast<A>(lower[k].first) * (1 - x) + static_cast<A>(lower[k].second) * x;
+    const T value = to_pixel<T>(above * (1 - y) + beneath * y);
+    to[k] = s.inside[k] ? value : fill;
   }
 }
 
@@ -158,9 +204,15 @@ void affine_rows(const ImagePlan& p, Ptrs in, Ptrs out) {
       const int64_t count = least(kBlock, p.out_width - first);
       locate<kBilinear>(p, line, first, count, sources);
       for (int64_t c = 0; c < p.channels; ++c) {
-        sample<kBilinear>(sources, plane_of(p, in.at<const T>(0), n, c),
-                          fill_of<T>(p, in.at<const double>(2), c), count,
-                          row_of(p, out.at<T>(0), n, c, i) + first);
+        const T* const from = plane_of(p, in.at<const T>(0), n, c);
+        const T fill = fill_of<T>(p, in.at<const double>(2), c);
+        T* const to = row_of(p, out.at<T>(0), n, c, i) + first;
+        if constexpr (!kBilinear)
+          take_nearest(sources, from, fill, count, to);
+        else if (p.width > 1)
+          interpolate<1>(p, sources, from, fill, count, to);
+        else
+          interpolate<0>(p, sources, from, fill, count, to);
       }
     }
   });

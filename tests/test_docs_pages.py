@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import nn, optim, train
+from chainrule import nn, optim, preprocessing, train
 from chainrule.nn import functional as F
 from chainrule.optim import lr_scheduler
 
@@ -27,6 +27,7 @@ ROOMS = {
     "nn.utils.parametrize": nn.utils.parametrize,
     "optim": optim,
     "optim.lr_scheduler": lr_scheduler,
+    "preprocessing": preprocessing,
     "train": train,
     "train.metrics": train.metrics,
 }

@@ -50,7 +50,18 @@ from chainrule.random import (
 from chainrule.tensor import Tensor
 
 if TYPE_CHECKING:
-    from chainrule import accelerator, cuda, data, datasets, nn, optim, preprocessing, train, transforms, utils
+    from chainrule import (
+        accelerator,
+        cuda,
+        data,
+        datasets,
+        nn,
+        optim,
+        preprocessing,
+        train,
+        transforms,
+        utils,
+    )
     from chainrule._capture import capture
     from chainrule.nn._architecture import register_layer
     from chainrule.predictor import load_predictor, save_predictor

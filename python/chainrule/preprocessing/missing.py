@@ -72,6 +72,10 @@ class MissingIndicator(Transformer):
         error_on_new: whether a missing value in another column than those raises ValueError, which names it.
 
     ``features_`` holds the positions of the columns.
+
+    Example::
+
+        MissingIndicator().fit_transform([[1.0, None], [2.0, 3.0]])  # [[True], [False]]
     """
 
     def __init__(self, *, features: str = "missing-only", error_on_new: bool = True) -> None:

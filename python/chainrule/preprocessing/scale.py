@@ -83,9 +83,10 @@ class StandardScaler(_Scaler):
 
     def _learn(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         count = (~np.isnan(x)).sum(axis=0)
+        average = np.mean if (count == len(x)).all() else np.nanmean
         # The mean of equal numbers may differ from them in the last bit.
-        mean = np.where(low == high, low, np.nanmean(x, axis=0))
-        variance = np.nanmean((x - mean) ** 2, axis=0)
+        mean = np.where(low == high, low, average(x, axis=0))
+        variance = average((x - mean) ** 2, axis=0)
         # What rounding alone would give counts as constant: the bound of scikit-learn's scaler.
         epsilon = np.finfo(np.float64).eps
         flat = variance <= count * epsilon * variance + (count * mean * epsilon) ** 2
@@ -161,6 +162,10 @@ class RobustScaler(_Scaler):
 
     Raises ValueError for other quantiles than 0 <= low < high <= 100, a column without values, infinity; TypeError
     for texts.
+
+    Example::
+
+        RobustScaler().fit_transform([[1.0], [2.0], [3.0], [4.0], [500.0]])  # -1, -0.5, 0, 0.5, 248.5
     """
 
     def __init__(

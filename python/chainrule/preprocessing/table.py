@@ -117,7 +117,7 @@ def read_table(op: str, X: Any) -> Frame:
     if isinstance(X, Tensor):
         return _from_block(op, X.detach().numpy(), "tensor")
     if isinstance(X, np.ndarray):
-        return _from_block(op, X, "array")
+        return _from_block(op, np.asarray(X), "array")
     if is_pandas(X) and hasattr(X, "columns"):
         return _from_pandas(op, X)
     if isinstance(X, Mapping):
@@ -136,7 +136,9 @@ def deliver(frame: Frame, output: str = "default") -> Any:
         try:
             import pandas
         except ImportError as error:
-            raise ImportError("set_output: transform='pandas' needs pandas: pip install pandas") from error
+            raise ImportError(
+                "set_output: transform='pandas' needs pandas: pip install 'chainrule[tables]'"
+            ) from error
         columns = dict(zip(frame.names, (np.array(column) for column in frame.columns)))
         index = pandas.RangeIndex(frame.rows) if frame.index is None else frame.index
         return pandas.DataFrame(columns, index=index, columns=list(frame.names))
@@ -274,7 +276,7 @@ def read_column(op: str, name: str, value: Any) -> np.ndarray:
     elif is_pandas(value):
         return _from_series(value)
     is_ready = isinstance(value, np.ndarray) and (value.dtype != object or value.ndim != 1)
-    column = value if is_ready else tidy(value)
+    column = np.asarray(value) if is_ready else tidy(value)
     if column.ndim != 1:
         raise ValueError(f"{op}: {name!r} must have one dimension, got shape {list(column.shape)}")
     return column

@@ -1,6 +1,6 @@
 """What image transforms do: to one photograph, and to the accuracy of a network with few training images.
 
-    python examples/augment.py [--sheet augment.png] [--seeds 5] [--epochs 60] [--images 200]
+    python examples/augment.py [--sheet augment.png] [--seeds 5] [--epochs 60] [--images 200] [--quick]
 
 The photograph is Chelsea the cat by Stéfan van der Walt (CC0), which comes with scikit-image; the digits come with
 scikit-learn. Install both with `pip install 'chainrule[examples]'`.
@@ -153,7 +153,10 @@ def main(argv: list[str] | None = None) -> dict[str, list[float]]:
     parser.add_argument("--images", type=int, default=200, help="to train on")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=5, help="how many pairs of runs")
+    parser.add_argument("--quick", action="store_true", help="two seeds and 20 epochs")
     options = parser.parse_args(argv)
+    if options.quick:
+        options.seeds, options.epochs = 2, 20
 
     if options.sheet:
         draw_sheet(options.sheet, options.seed)

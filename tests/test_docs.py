@@ -72,6 +72,7 @@ weights, biases = [model.encoder.weight, model.head.weight], [model.encoder.bias
     ),
     "docs/splits.md": ("", "assert data.part_of(x_scaled) == 'test'"),
     "docs/training.md": ("", "assert scores['accuracy'] > 0.9 and len(history) > 5"),
+    "docs/transforms.md": ("", "assert batch.shape == (128, 3, 32, 32) and image.dtype is cr.float32"),
 }
 # Of the sources; and what needs files or a network.
 EXCERPTS = {"docs/add-an-op.md", "docs/datasets.md"}

@@ -3,7 +3,7 @@
     python examples/augment.py [--sheet augment.png] [--seeds 5] [--epochs 60] [--images 200] [--quick]
 
 The photograph is Chelsea the cat by Stéfan van der Walt (CC0), which comes with scikit-image; the digits come with
-scikit-learn. Install both with `pip install 'chainrule[examples]'`.
+scikit-learn. Install both with `pip install 'chainrule[examples,photos]'`.
 
 A small convolutional network learns from 200 digits, 20 of each, once from the images as they are and once from
 images that are moved, turned and scaled a little at every look. The other 1,597 digits are the test. Each pair of
@@ -33,7 +33,7 @@ def photograph() -> np.ndarray:
     try:
         from skimage import data
     except ImportError as error:
-        raise SystemExit("augment: needs scikit-image: pip install 'chainrule[examples]'") from error
+        raise SystemExit("augment: needs scikit-image: pip install 'chainrule[examples,photos]'") from error
     return data.chelsea()[:, 90:390]
 
 

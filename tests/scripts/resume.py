@@ -2,15 +2,16 @@
 
     python resume.py [--trials 20] [--in-write 5] [--seed 0]
 
-Each trial starts a process, kills it (SIGKILL) after a random time, starts it again, and so on until it has
-finished. In the first `in-write` trials the writing of checkpoints is slowed down and the process is killed while it
-writes one. Dropout, noise from two generators, a schedule, averaged weights, metrics, early stopping and capture are
-on; checkpoints are written within epochs, too.
+Each trial starts a process, kills it (SIGKILL) at a random moment of its training, starts it again, and so on until
+it has finished; a trial that nothing killed fails. In the first `in-write` trials the writing of checkpoints is slowed
+down and the process is killed while it writes one. Dropout, noise from two generators, a schedule, averaged weights,
+metrics, early stopping and capture are on; checkpoints are written within epochs, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import signal
@@ -21,6 +22,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+PAUSE = 0.03  # seconds, after each step
 
 
 def child(directory: str, slow: bool, pause: float) -> None:
@@ -61,9 +64,10 @@ def child(directory: str, slow: bool, pause: float) -> None:
             self.steps = state["steps"]
 
     class Pause(train.Callback):
-        """Makes a step long enough to be killed in."""
+        """Says that there was a step, and makes it long enough to be killed in."""
 
         def on_step_end(self, run, loss) -> None:
+            print("step", flush=True)
             time.sleep(pause)
 
     if slow:
@@ -135,23 +139,28 @@ def finish(directory: Path) -> bytes:
 
 
 def trial(directory: Path, rng: random.Random, in_write: bool) -> list[str]:
-    """Kills a training two to four times; says when each time."""
+    """Kills a training up to four times, at random moments after its first update; says when each time."""
     kills: list[str] = []
     for _ in range(rng.randint(2, 4)):
-        process = start(directory, slow=in_write, pause=0.03)
-        if in_write:
-            for _ in range(rng.randint(1, 4)):
-                if not process.stdout.readline():
-                    break  # it has finished
-            time.sleep(rng.uniform(0, 0.12))
-        else:
-            time.sleep(rng.uniform(0.3, 1.8))
+        process = start(directory, slow=in_write, pause=PAUSE)
+        # Counting what it has done, and not the time, finds it training on a machine of any speed.
+        what, most, longest = ("writing", 4, 0.12) if in_write else ("step", 25, 2 * PAUSE)
+        if saw(process, what, rng.randint(1, most)):
+            time.sleep(rng.uniform(0, longest))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         if process.returncode == -signal.SIGKILL:
             pieces = list(directory.glob(".*.tmp"))
             kills.append("while writing" if pieces else "between writes")
     return kills
+
+
+def saw(process: subprocess.Popen, what: str, count: int) -> bool:
+    """Whether a process said something so many times before it ended."""
+    return (
+        sum(1 for _ in itertools.islice((line for line in process.stdout if line == f"{what}\n"), count))
+        == count
+    )
 
 
 def main() -> None:
@@ -181,7 +190,7 @@ def main() -> None:
             print(
                 f"trial {number + 1}: killed {', '.join(kills) or 'never'}: {'same' if same else 'OTHER'} bits"
             )
-            if not same:
+            if not same or not kills:
                 raise SystemExit(1)
     print(f"{options.trials} trials with the same bits, {writing} of them killed while writing")
     if writing < options.in_write:

@@ -19,18 +19,34 @@ def integer(op: str, name: str, value: Any, minimum: int = 1) -> int:
     return _at_least(op, name, _index(op, name, value, "an int"), minimum, value)
 
 
+def numeric(op: str, name: str, value: Any) -> float:
+    """`value` as a float, NaN and infinity too; TypeError for what isn't a number."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
+    return float(value)
+
+
 def real(op: str, name: str, value: Any, rule: str = "") -> float:
     """`value` as a float, which the `rule` may want "positive" or "non-negative".
 
     Raises TypeError for what isn't a number, ValueError for one against the rule, and for NaN.
     """
-    if not isinstance(value, Real):
-        raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
-    number = float(value)
-    fits = {"": number == number, "positive": number > 0, "non-negative": number >= 0}
+    x = numeric(op, name, value)
+    fits = {"": x == x, "positive": x > 0, "non-negative": x >= 0}
     if not fits[rule]:
         raise ValueError(f"{op}: {name} must be {rule or 'a number'}, got {value}")
-    return number
+    return x
+
+
+def share(op: str, name: str, value: Any, interval: str = "[0, 1]") -> float:
+    """`value` as a float in the `interval`, which is [0, 1] with or without its ends: "[0, 1)", "(0, 1]", "(0, 1)".
+
+    Raises TypeError for what isn't a number, ValueError for one outside, and for NaN.
+    """
+    x = numeric(op, name, value)
+    if not 0 <= x <= 1 or (x == 0 and interval[0] == "(") or (x == 1 and interval[-1] == ")"):
+        raise ValueError(f"{op}: {name} must be in {interval}, got {value}")
+    return x
 
 
 def pair(op: str, name: str, value: Any, minimum: int = 1) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule import _validate
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module
 from chainrule.tensor import Tensor
@@ -10,8 +11,7 @@ from chainrule.tensor import Tensor
 class _Dropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"{type(self).__name__}: p must be in [0, 1], got {p}")
+        _validate.share(type(self).__name__, "p", p)
         self.p = p
         self.inplace = inplace
 

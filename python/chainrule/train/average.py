@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chainrule._validate import share
 from chainrule.creation import full
 from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
@@ -32,9 +33,7 @@ class EMA:
     """
 
     def __init__(self, model: Module, decay: float = 0.999) -> None:
-        if not 0 <= decay < 1:
-            raise ValueError(f"EMA: decay must be in [0, 1), got {decay}")
-        self.decay = decay
+        self.decay = share("EMA", "decay", decay, "[0, 1)")
         self.updates = 0
         self._names, self._parameters = [], []
         for name, parameter in model.named_parameters():

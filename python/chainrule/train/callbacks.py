@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chainrule._validate import choice, integer
+from chainrule._validate import choice, integer, numeric
 from chainrule.train.check import check_object
 from chainrule.train.history import direction
 from chainrule.train.table import json_line
@@ -94,7 +94,7 @@ class EarlyStopping(Callback):
     ) -> None:
         self.monitor = monitor
         self.patience = integer("EarlyStopping", "patience", patience)
-        if not min_delta >= 0:
+        if not numeric("EarlyStopping", "min_delta", min_delta) >= 0:
             raise ValueError(f"EarlyStopping: min_delta must be at least 0, got {min_delta}")
         self.min_delta = min_delta
         self.sign = direction("EarlyStopping", monitor, mode)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
-from chainrule._validate import choice
+from chainrule._validate import choice, numeric
 from chainrule.nn import functional as F
 from chainrule.ops import exp, sigmoid, softmax
 from chainrule.tensor import Tensor
@@ -64,7 +64,7 @@ class Decision:
             known = _OF_LOSS.get(type(loss))
             outputs = known or (_OF_FUNCTION.get(loss) if callable(loss) and _hashable(loss) else None)
         self.outputs = None if outputs is None else choice(op, "outputs", outputs, OUTPUTS)
-        if not 0 < threshold < 1:
+        if not 0 < numeric(op, "threshold", threshold) < 1:
             raise ValueError(f"{op}: threshold must be a probability in (0, 1), got {threshold}")
 
     def probabilities(self, output: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule._validate import integer
+from chainrule._validate import integer, numeric
 from chainrule.data.seeding import owners_of
 from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
@@ -91,6 +91,8 @@ def lr_find(
     """
     op = "lr_find"
     integer(op, "steps", steps, 3)
+    for name, value in (("low", low), ("high", high), ("smoothing", smoothing), ("diverged", diverged)):
+        numeric(op, name, value)
     if not 0 < low < high or not math.isfinite(high) or not 0 <= smoothing < 1:
         raise ValueError(
             f"{op}: needs 0 < low < high and 0 <= smoothing < 1, got low={low}, high={high}, smoothing={smoothing}"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from chainrule._validate import numeric
 from chainrule.nn import Module
 from chainrule.ops import stack
 from chainrule.tensor import Tensor
@@ -52,7 +53,7 @@ class Penalty:
         biases: bool = False,
     ) -> None:
         for name, value in (("l1", l1), ("l2", l2)):
-            if not (math.isfinite(value) and value >= 0):
+            if not 0 <= numeric("Penalty", name, value) < math.inf:
                 raise ValueError(f"Penalty: {name} must be at least 0 and finite, got {value}")
         weights = _chosen(of, layers) if isinstance(of, Module) else list(of)
         weights = [w for w in weights if biases or w.ndim > 1]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule._validate import integer
+from chainrule._validate import integer, numeric
 from chainrule.data import Subset
 from chainrule.nn import Module
 from chainrule.random import manual_seed
@@ -228,6 +228,8 @@ def learning_curve(
             f"{op}: train must be a dataset or tensors (inputs, targets), got {type(train).__name__}"
         )
     total = len(train)
+    for size in sizes:
+        numeric(op, "sizes", size)
     counts = [max(1, round(size * total)) if isinstance(size, float) else size for size in sizes]
     for size, count in zip(sizes, counts):
         if size <= 0 or count > total:
@@ -347,5 +349,7 @@ def _dev_direction(op: str, monitor: str, mode: str) -> int:
 
 
 def _check_range(op: str, low: float, high: float) -> None:
+    for name, value in (("low", low), ("high", high)):
+        numeric(op, name, value)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"{op}: low must be below high, got {low} and {high}")

@@ -115,7 +115,7 @@ class ConstantLR(_FactorLR):
     def __init__(
         self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
-        self.factor = _unit("ConstantLR", "factor", factor)
+        self.factor = _validate.share("ConstantLR", "factor", factor, "(0, 1]")
         self.total_iters = _validate.integer("ConstantLR", "total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
 
@@ -149,8 +149,8 @@ class LinearLR(_FactorLR):
         total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:
-        self.start_factor = _unit("LinearLR", "start_factor", start_factor)
-        self.end_factor = _unit("LinearLR", "end_factor", end_factor, with_zero=True)
+        self.start_factor = _validate.share("LinearLR", "start_factor", start_factor, "(0, 1]")
+        self.end_factor = _validate.share("LinearLR", "end_factor", end_factor)
         self.total_iters = _validate.integer("LinearLR", "total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
 
@@ -246,9 +246,3 @@ class MultiplicativeLR(LambdaLR):
         if self._is_initial:
             return self._rates()
         return [rate * f(self.last_epoch) for rate, f in zip(self._rates(), self.lr_lambdas, strict=True)]
-
-
-def _unit(op: str, name: str, value: float, with_zero: bool = False) -> float:
-    if not 0 <= value <= 1 or (value == 0 and not with_zero):
-        raise ValueError(f"{op}: {name} must be in {'[' if with_zero else '('}0, 1], got {value}")
-    return value

@@ -46,10 +46,9 @@ class OneCycleLR(LRScheduler):
         three_phase: bool = False,
         last_epoch: int = -1,
     ) -> None:
-        check_optimizer("OneCycleLR", optimizer)
+        self.optimizer = check_optimizer("OneCycleLR", optimizer)
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
-        if not 0 <= pct_start <= 1:
-            raise ValueError(f"OneCycleLR: pct_start must be in [0, 1], got {pct_start}")
+        _validate.share("OneCycleLR", "pct_start", pct_start)
         self._anneal_func_type = _validate.choice(
             "OneCycleLR", "anneal_strategy", anneal_strategy, ("cos", "linear")
         )
@@ -67,8 +66,8 @@ class OneCycleLR(LRScheduler):
                     f"OneCycleLR: cycle_momentum needs an optimizer with momentum or betas, "
                     f"got {type(optimizer).__name__}"
                 )
-            highs = per_group("OneCycleLR", "max_momentum", max_momentum, optimizer)
-            lows = per_group("OneCycleLR", "base_momentum", base_momentum, optimizer)
+            highs = self._momenta("max_momentum", max_momentum)
+            lows = self._momenta("base_momentum", base_momentum)
         if last_epoch == -1:
             for i, group in enumerate(optimizer.param_groups):
                 group["initial_lr"] = rates[i] / div_factor
@@ -100,6 +99,16 @@ class OneCycleLR(LRScheduler):
                 else:
                     group["momentum"] = momentum
         return rates
+
+    def _momenta(self, name: str, value: float | list[float]) -> list[float]:
+        """One for each group, in the range that the optimizer has for it."""
+        momenta = per_group("OneCycleLR", name, value, self.optimizer)
+        for momentum in momenta:
+            if self.use_beta1:
+                _validate.share("OneCycleLR", name, momentum, "[0, 1)")
+            else:
+                at_least_zero("OneCycleLR", {name: momentum}, name)
+        return momenta
 
     def _anneal(self, start: float, end: float, part: float) -> float:
         if self._anneal_func_type == "linear":

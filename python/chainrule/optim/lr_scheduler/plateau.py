@@ -6,7 +6,7 @@ import math
 from typing import Any, SupportsFloat
 
 from chainrule import _validate
-from chainrule.optim._check import at_least_zero
+from chainrule.optim._check import as_number, at_least_zero
 from chainrule.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, per_group
 from chainrule.optim.optimizer import Optimizer
 
@@ -47,9 +47,7 @@ class ReduceLROnPlateau(LRScheduler):
     ) -> None:
         name = "ReduceLROnPlateau"
         self.optimizer = check_optimizer(name, optimizer)
-        if not 0 <= factor < 1:
-            raise ValueError(f"{name}: factor must be in [0, 1), got {factor}")
-        self.factor = factor
+        self.factor = _validate.share(name, "factor", factor, "[0, 1)")
         self.mode = _validate.choice(name, "mode", mode, ("min", "max"))
         self.threshold = threshold
         self.threshold_mode = _validate.choice(name, "threshold_mode", threshold_mode, ("rel", "abs"))
@@ -75,7 +73,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]
         """Goes to the next epoch, or to `epoch`, with the metric of the one that ended."""
-        metric = float(metrics)
+        metric = as_number("ReduceLROnPlateau.step", "metrics", metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(metric):
             self.best = metric

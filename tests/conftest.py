@@ -1,4 +1,7 @@
+import importlib
+import pathlib
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -30,3 +33,15 @@ def pytest_configure() -> None:
     """Shells start what runs in the background with Ctrl-C ignored; tests press it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """Imports an example by its name."""
+    monkeypatch.syspath_prepend(str(pathlib.Path(__file__).parents[1] / "examples"))
+
+    def load(name):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module(name)
+
+    return load

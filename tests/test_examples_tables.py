@@ -1,24 +1,7 @@
 """The two examples about tables, in their short form: what they claim, and what the library refuses in them."""
 
-import importlib
-import pathlib
-import sys
-
 import numpy as np
 import pytest
-
-EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
-
-
-@pytest.fixture
-def example(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-
-    def load(name):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        return importlib.import_module(name)
-
-    return load
 
 
 def test_penguins(example, capsys):

@@ -110,6 +110,15 @@ def test_a_centred_variance_that_rounding_makes_negative_gives_no_nan():
         assert cr.isfinite(p).all()
 
 
+def test_each_group_of_adagrad_begins_with_a_sum_of_its_own():
+    first, second = (cr.zeros(1, dtype=cr.float64, requires_grad=True) for _ in range(2))
+    groups = [{"params": [first]}, {"params": [second], "initial_accumulator_value": 3.0}]
+    optimizer = optim.Adagrad(groups, lr=1.0, eps=0.0)
+    first.grad, second.grad = (cr.ones(1, dtype=cr.float64) for _ in range(2))
+    optimizer.step()
+    assert (first.item(), second.item()) == (-1.0, -0.5)
+
+
 def test_lion_steps_by_nothing_where_nothing_points_and_keeps_nan():
     p = cr.zeros(3, requires_grad=True)
     optimizer = optim.Lion([p], lr=0.5)

@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, train
-from chainrule.data import DataLoader, TensorDataset
+from chainrule.data import DataLoader, Dataset, TensorDataset
 from chainrule.nn import functional as F
 from training import bits, network, points, quick
 
@@ -87,6 +87,41 @@ def test_an_epoch_without_a_finite_batch_raises_also_when_skipping():
         pytest.raises(FloatingPointError, match="no batch of epoch 1 had a finite loss"),
     ):
         quick(network(), loss=loss, nan="skip")
+
+
+# ---- what cannot be measured ----
+
+
+class Jittered(Dataset):
+    """Samples that draw whenever they are looked at."""
+
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, i):
+        return self.x[i] + 0.01 * cr.rand(4), self.y[i]
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_an_epoch_that_cannot_be_measured_is_not_lost(average, tmp_path):
+    """Its updates are in the checkpoint; with a dev part that has both classes it goes on from there."""
+    x, y = points()
+    settings = {"metrics": "roc_auc", "outputs": "logits", "epochs": 3, "average": average, "resume": True}
+    whole, model, again = network(dropout=0.2), network(dropout=0.2), network(dropout=0.2)
+    quick(whole, dev=Jittered(x, y), checkpoint=tmp_path / "whole", **settings)
+    cr.manual_seed(1)
+    network(dropout=0.2)
+    with pytest.raises(ValueError, match="both classes, 0 and 1"):
+        quick(model, dev=Jittered(x, y * 0), checkpoint=tmp_path / "cut", **settings)
+    assert model.training
+    state = cr.load(tmp_path / "cut" / "last.safetensors")["state"]
+    assert (state["done"], state["position"]) == (0, 3)
+    history = quick(again, dev=Jittered(x, y), checkpoint=tmp_path / "cut", **settings)
+    assert history["epoch"] == [1, 2, 3]
+    assert bits(again) == bits(whole)
 
 
 # ---- Ctrl-C ----

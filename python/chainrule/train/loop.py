@@ -183,21 +183,14 @@ class Run:
                 f"fit: no batch of epoch {self.epoch} had a finite loss and finite gradients"
             )
         row: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "loss": totals.loss / totals.samples}
-        if self._metrics:
-            row.update(_numbers(scores("fit", self._metrics, totals.parts)))
-        if self._dev is not None:
-            with self._averaged():
-                measured = measure(
-                    "fit",
-                    self.model,
-                    self._dev,
-                    self._metrics,
-                    self._loss,
-                    self._penalty,
-                    weighted=self._weighted,
-                    forward=self._forward,
-                )
-            row.update({f"dev_{name}": value for name, value in _numbers(measured).items()})
+        before = self._random.get()
+        try:
+            row.update(self._measured())
+        except Exception:
+            if self.checkpoint is not None:  # the updates have been made: a resume measures again
+                self._random.set(before)
+                self.checkpoint.save(self)
+            raise
         row["lr"] = float(self.optimizer.param_groups[0]["lr"])
         row["seconds"] = time.perf_counter() - began
         if self._nan == "skip":
@@ -211,6 +204,24 @@ class Run:
         if self.checkpoint is not None:
             self.checkpoint.after_epoch(self, row)
         return row
+
+    def _measured(self) -> dict[str, Any]:
+        """The columns of the metrics, and of dev."""
+        columns = _numbers(scores("fit", self._metrics, self._totals.parts)) if self._metrics else {}
+        if self._dev is None:
+            return columns
+        with self._averaged():
+            measured = measure(
+                "fit",
+                self.model,
+                self._dev,
+                self._metrics,
+                self._loss,
+                self._penalty,
+                weighted=self._weighted,
+                forward=self._forward,
+            )
+        return {**columns, **{f"dev_{name}": value for name, value in _numbers(measured).items()}}
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self.average is None else self.average.applied()

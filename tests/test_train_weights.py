@@ -135,6 +135,48 @@ def test_a_penalty_has_no_mode():
     assert (model.eval() and penalty().item()) == training > 0
 
 
+@pytest.mark.parametrize("capture", [False, True])
+@pytest.mark.parametrize("factors", [{"l1": 0.02}, {"l2": 0.05}, {"l1": 0.02, "l2": 0.05}])
+def test_decay_is_the_penalty_without_its_value_in_the_loss(factors, capture):
+    x, y = cr.randn(32, 3), cr.randn(32, 1)
+    results = []
+    for name in ("penalty", "decay"):
+        cr.manual_seed(1)
+        model = nn.Linear(3, 1)
+        optimizer = cr.optim.Adam(model.parameters(), lr=0.1)
+        regular = {name: train.Penalty(model, **factors)}
+        history = train.fit(
+            model, F.mse_loss, optimizer, (x, y), epochs=3, quiet=True, capture=capture, **regular
+        )
+        results.append((model.weight.detach().numpy(), history["loss"][0]))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-4)
+    cr.manual_seed(1)
+    assert results[0][1] > results[1][1]
+
+
+def test_decay_comes_after_clipping_and_leaves_weights_without_a_gradient():
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 1, bias=False))
+    model[1].weight.requires_grad_(False)
+    before = model[0].weight.detach().clone()
+    optimizer = cr.optim.SGD([model[0].weight], lr=1.0)
+    data = cr.ones(1, 2), cr.ones(1, 1)
+    decay = train.Penalty(model, l1=0.25)
+    train.fit(model, F.mse_loss, optimizer, data, clip_norm=0.0, decay=decay, quiet=True)
+    np.testing.assert_allclose(
+        model[0].weight.detach().numpy(), (before - 0.25 * before.sign()).numpy(), rtol=1e-6
+    )
+    assert model[1].weight.grad is None
+
+
+def test_decay_must_be_a_penalty():
+    model = network()
+    optimizer = cr.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(
+        TypeError, match=r"fit: decay must be a Penalty, such as Penalty\(model, l1=1e-5\), got 0.1"
+    ):
+        train.fit(model, F.mse_loss, optimizer, (cr.randn(4, 3), cr.randn(4, 1)), decay=0.1)
+
+
 def test_an_l2_penalty_is_weight_decay_of_half_the_size():
     x, y = cr.randn(32, 3), cr.randn(32, 1)
     results = []

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from chainrule.nn import Module
+from chainrule.train.penalty import Penalty
 
 
 def check_object(op: str, name: str, value: Any) -> None:
@@ -75,6 +76,12 @@ def check_penalty(op: str, penalty: Any) -> None:
         raise TypeError(
             f"{op}: penalty must be a function that gives a tensor, such as Penalty(model, l2=1e-4), got {penalty!r}"
         )
+
+
+def check_decay(op: str, decay: Any) -> None:
+    """TypeError for anything but a Penalty: a number has no weights to go with."""
+    if decay is not None and not isinstance(decay, Penalty):
+        raise TypeError(f"{op}: decay must be a Penalty, such as Penalty(model, l1=1e-5), got {decay!r}")
 
 
 def check_schedule(op: str, schedule: Any, optimizer: Any) -> None:

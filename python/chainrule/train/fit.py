@@ -16,6 +16,7 @@ from chainrule.train.average import EMA
 from chainrule.train.batches import as_loader, refuse_test_part
 from chainrule.train.callbacks import Callback, Schedule
 from chainrule.train.check import (
+    check_decay,
     check_loss,
     check_model,
     check_object,
@@ -29,6 +30,7 @@ from chainrule.train.evaluate import BATCH_SIZE
 from chainrule.train.history import History
 from chainrule.train.interrupts import Interrupts
 from chainrule.train.loop import Run
+from chainrule.train.penalty import Penalty
 from chainrule.train.step import Step
 from chainrule.train.table import brief
 
@@ -49,6 +51,7 @@ def fit(
     clip_value: float | None = None,
     accumulate: int = 1,
     penalty: Callable[[], Tensor] | None = None,
+    decay: Penalty | None = None,
     average: float | EMA | None = None,
     weighted: bool = False,
     capture: bool = False,
@@ -76,6 +79,7 @@ def fit(
         clip_norm, clip_value: limits of the gradients, as ``nn.utils.clip_grad_norm_`` and ``clip_grad_value_``.
         accumulate: batches whose gradients make one update, as if they were one batch.
         penalty: gives a tensor that is added to the loss, see ``Penalty``; `loss` and `dev_loss` include it.
+        decay: a ``Penalty`` whose gradient alone is added, after clipping; no loss includes it.
         average: an ``EMA`` of the weights, or its decay. dev measures the averaged weights, and the model has
             them at the end.
         weighted: batches, of train and dev, end with the samples' weights, (inputs..., target, weight (N,)), and the
@@ -124,6 +128,7 @@ def fit(
     check_loss(op, loss, weighted)
     check_optimizer(op, optimizer, model, loss, penalty)
     check_penalty(op, penalty)
+    check_decay(op, decay)
     for name, data in (("train", train), ("dev", dev)):
         refuse_test_part(op, name, data)
     decision = Decision(op, loss, outputs, threshold)
@@ -147,6 +152,7 @@ def fit(
         clip_norm=clip_norm,
         clip_value=clip_value,
         penalty=penalty,
+        decay=decay,
         average=average,
         capture=capture,
         weighted=weighted,
@@ -174,6 +180,7 @@ def fit(
     run.settings = {
         "loss": described(loss),
         "penalty": described(penalty),
+        "decay": described(decay),
         "clip_norm": clip_norm,
         "clip_value": clip_value,
         "weighted": weighted,

@@ -1,4 +1,4 @@
-"""L1 and L2 penalties: a cost on large weights that is added to the loss."""
+"""L1 and L2 penalties: a cost on large weights that is added to the loss, or, as decay, to the gradients alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from chainrule._validate import numeric
+from chainrule.grad_mode import no_grad
 from chainrule.nn import Module
 from chainrule.ops import stack
 from chainrule.tensor import Tensor
@@ -22,8 +23,8 @@ class Penalty:
     """l1 · Σ|w| + l2 · Σw² over the weights of a model, of some of its layers, or of a group of parameters.
 
     A call gives it as a tensor without dimensions, to be added to the loss; it has no mode: training and
-    evaluation see the same. Penalties add up with ``+``, one for each layer or group. (``weight_decay=d`` of
-    SGD is l2 = d/2.)
+    evaluation see the same. Penalties add up with ``+``, one for each layer or group. ``decay()`` is the same
+    without a value in the loss. (``weight_decay=d`` of SGD is l2 = d/2.)
 
     Args:
         of: a module or parameters.
@@ -74,6 +75,19 @@ class Penalty:
         if not parts:
             return self._terms[0].weights[0].new_zeros(())
         return stack(parts).sum()
+
+    def decay(self) -> None:
+        """Adds the penalty's gradient, l1 · sign(w) + 2 · l2 · w, to the gradients that the weights have.
+
+        For between ``backward()`` and the optimizer's step, after clipping; ``fit(decay=penalty)`` does that.
+        """
+        with no_grad():
+            for term in self._terms:
+                for w in term.weights:
+                    if w.grad is not None and term.l1:
+                        w.grad.add_(w.sign(), alpha=term.l1)
+                    if w.grad is not None and term.l2:
+                        w.grad.add_(w, alpha=2 * term.l2)
 
     def __repr__(self) -> str:
         return " + ".join(f"Penalty(l1={t.l1}, l2={t.l2}, {len(t.weights)} weights)" for t in self._terms)

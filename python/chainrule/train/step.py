@@ -14,6 +14,7 @@ from chainrule.ops import stack
 from chainrule.tensor import Tensor
 from chainrule.train.batches import split_batch
 from chainrule.train.outside import modules_of
+from chainrule.train.penalty import Penalty
 
 
 class StepResult(NamedTuple):
@@ -55,6 +56,7 @@ class Step:
         clip_norm: float | None = None,
         clip_value: float | None = None,
         penalty: Callable[[], Tensor] | None = None,
+        decay: Penalty | None = None,
         average: Any = None,
         capture: bool = False,
         weighted: bool = False,
@@ -66,7 +68,7 @@ class Step:
         self.before_update: Callable[[], None] | None = None
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = _gradient_step(op, model, loss, penalty, parameters, keep)
-        update = _update_step(optimizer, average, parameters, clip_norm, clip_value)
+        update = _update_step(optimizer, average, parameters, clip_norm, clip_value, decay)
         # What forward changes beside the weights: batch norm's statistics would keep a NaN.
         buffers = [b for m in modules_of(model, loss, penalty) for b in m.buffers(recurse=False)]
         self._buffers = [(b, b.detach().clone()) for b in buffers] if stop_at_bad else []
@@ -130,13 +132,20 @@ def _gradient_step(
 
 
 def _update_step(
-    optimizer: Any, average: Any, parameters: list[Tensor], clip_norm: float | None, clip_value: float | None
+    optimizer: Any,
+    average: Any,
+    parameters: list[Tensor],
+    clip_norm: float | None,
+    clip_value: float | None,
+    decay: Penalty | None,
 ) -> Callable[[], None]:
     def update() -> None:
         if clip_norm is not None:
             clip_grad_norm_(parameters, clip_norm)
         if clip_value is not None:
             clip_grad_value_(parameters, clip_value)
+        if decay is not None:
+            decay.decay()
         optimizer.step()
         if average is not None:
             average.add()

@@ -149,16 +149,6 @@ template <bool kBilinear, class A>
   }
 }
 
-template <class T, class A>
-[[gnu::always_inline]] inline void take_nearest(const Sources<A>& s, const T* from, T fill, int64_t n,
-                                                T* to) {
-  CHAINRULE_INDEPENDENT
-  for (int64_t k = 0; k < n; ++k) {
-    const T value = from[s.at[k]];
-    to[k] = s.inside[k] ? value : fill;
-  }
-}
-
 // A pixel and the one `beside` it, 1 apart, or 0 in a source of one column.
 template <class T>
 struct Two {
@@ -173,23 +163,61 @@ template <class T>
   }
 }
 
-// Pixels are fetched first, pair by pair, so that what is made of them goes by whole vectors.
-template <int64_t kBeside, class T, class A>
-[[gnu::always_inline]] inline void interpolate(const ImagePlan& p, const Sources<A>& s, const T* from, T fill,
-                                               int64_t n, T* to) {
+template <class T>
+struct Corners {
   Two<T> upper[kBlock], lower[kBlock];
+};
+
+template <int64_t kBeside, class T, class A>
+[[gnu::always_inline]] inline void fetch(const ImagePlan& p, const Sources<A>& s, const T* from, int64_t n,
+                                         Corners<T>& corners) {
   const int64_t below = p.height > 1 ? p.width : 0;
   for (int64_t k = 0; k < n; ++k) {
-    fetch_two(from + s.at[k], kBeside, upper[k]);
-    fetch_two(from + s.at[k] + below, kBeside, lower[k]);
+    fetch_two(from + s.at[k], kBeside, corners.upper[k]);
+    fetch_two(from + s.at[k] + below, kBeside, corners.lower[k]);
   }
+}
+
+template <class T, class A>
+[[gnu::always_inline]] inline void blend(const Sources<A>& s, const Corners<T>& corners, T fill, int64_t n,
+                                         T* to) {
   CHAINRULE_INDEPENDENT
   for (int64_t k = 0; k < n; ++k) {
     const A x = s.x[k], y = s.y[k];
-    const A above = static_cast<A>(upper[k].first) * (1 - x) + static_cast<A>(upper[k].second) * x;
-    const A beneath = static_cast<A>(lower[k].first) * (1 - x) + static_cast<A>(lower[k].second) * x;
+    const Two<T> upper = corners.upper[k], lower = corners.lower[k];
+    const A above = static_cast<A>(upper.first) * (1 - x) + static_cast<A>(upper.second) * x;
+    const A beneath = static_cast<A>(lower.first) * (1 - x) + static_cast<A>(lower.second) * x;
     const T value = to_pixel<T>(above * (1 - y) + beneath * y);
     to[k] = s.inside[k] ? value : fill;
+  }
+}
+
+// Pixels are fetched first, pair by pair, so that what is made of them goes by whole vectors; and a channel
+// ahead, so that a vector does not wait for the small stores it is read from.
+template <int64_t kBeside, class T, class A>
+[[gnu::always_inline]] inline void interpolate(const ImagePlan& p, const Sources<A>& s, Ptrs in, T* y,
+                                               int64_t n, int64_t i, int64_t first, int64_t count) {
+  Corners<T> corners[2];
+  const T* const x = in.at<const T>(0);
+  if (p.channels > 0) fetch<kBeside>(p, s, plane_of(p, x, n, 0), count, corners[0]);
+  for (int64_t c = 0; c < p.channels; ++c) {
+    if (c + 1 < p.channels) fetch<kBeside>(p, s, plane_of(p, x, n, c + 1), count, corners[(c + 1) % 2]);
+    blend(s, corners[c % 2], fill_of<T>(p, in.at<const double>(2), c), count, row_of(p, y, n, c, i) + first);
+  }
+}
+
+template <class T, class A>
+[[gnu::always_inline]] inline void take_nearest(const ImagePlan& p, const Sources<A>& s, Ptrs in, T* y,
+                                                int64_t n, int64_t i, int64_t first, int64_t count) {
+  for (int64_t c = 0; c < p.channels; ++c) {
+    const T* const from = plane_of(p, in.at<const T>(0), n, c);
+    const T fill = fill_of<T>(p, in.at<const double>(2), c);
+    T* const to = row_of(p, y, n, c, i) + first;
+    CHAINRULE_INDEPENDENT
+    for (int64_t k = 0; k < count; ++k) {
+      const T value = from[s.at[k]];
+      to[k] = s.inside[k] ? value : fill;
+    }
   }
 }
 
@@ -203,17 +231,13 @@ void affine_rows(const ImagePlan& p, Ptrs in, Ptrs out) {
     for (int64_t first = 0; first < p.out_width; first += kBlock) {
       const int64_t count = least(kBlock, p.out_width - first);
       locate<kBilinear>(p, line, first, count, sources);
-      for (int64_t c = 0; c < p.channels; ++c) {
-        const T* const from = plane_of(p, in.at<const T>(0), n, c);
-        const T fill = fill_of<T>(p, in.at<const double>(2), c);
-        T* const to = row_of(p, out.at<T>(0), n, c, i) + first;
-        if constexpr (!kBilinear)
-          take_nearest(sources, from, fill, count, to);
-        else if (p.width > 1)
-          interpolate<1>(p, sources, from, fill, count, to);
-        else
-          interpolate<0>(p, sources, from, fill, count, to);
-      }
+      T* const y = out.at<T>(0);
+      if constexpr (!kBilinear)
+        take_nearest(p, sources, in, y, n, i, first, count);
+      else if (p.width > 1)
+        interpolate<1>(p, sources, in, y, n, i, first, count);
+      else
+        interpolate<0>(p, sources, in, y, n, i, first, count);
     }
   });
 }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.predictor import BadRowsError
 from chainrule.preprocessing import LabelEncoder, OneHotEncoder, OrdinalEncoder, Transformer, make_pipeline
 
 COLOURS = [["red", "s"], ["green", "m"], ["red", "s"], ["blue", "m"], ["red", "l"]]
@@ -54,7 +55,9 @@ def test_a_category_never_seen_is_named_with_column_row_and_value():
             encoder.transform({"colour": "red", "n": 3})
         with pytest.raises(ValueError, match=r"column 'colour', row 0: unknown category \(missing\); known"):
             encoder.transform({"colour": None, "n": 1})
-        with pytest.raises(ValueError, match="column 'n', row 0: unknown category 'two'"):
+        with pytest.raises(
+            ValueError, match="column 'n' are numbers, other kinds do not fit: row 0, column 'n' is 'two'"
+        ):
             encoder.transform({"colour": "red", "n": "two"})
 
 
@@ -70,6 +73,39 @@ def test_a_category_never_seen_can_be_zeros_or_a_number():
         dropped.transform([["c"]])
     coded = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1).fit([["a"], ["b"]])
     assert coded.transform([["c"], ["b"]]).tolist() == [[-1], [1]]
+
+
+@pytest.mark.parametrize(
+    ("fitted", "value", "text"),
+    [
+        (["a", "5"], 5, "texts.*is 5$"),
+        (["True", "b"], True, "texts.*is True$"),
+        (["a", "b"], np.True_, "texts.*is True$"),
+        (["a", "b"], b"a", "texts.*is b'a'$"),
+        (["a", "b"], {}, "texts.*is {}$"),
+        (["a", "b"], np.datetime64("2020-01-01"), r"texts.*is datetime.date\(2020, 1, 1\)$"),
+        ([1, 2], "1", "numbers.*is '1'$"),
+        ([2, 3], True, "numbers.*is True$"),
+        ([True, False], 5, "bools.*is 5$"),
+    ],
+)
+def test_a_value_of_another_kind_is_not_an_unknown_category(fitted, value, text):
+    encoders = [
+        OneHotEncoder(handle_unknown="ignore"),
+        OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=2),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    ]
+    for encoder in encoders:
+        encoder.fit({"c": fitted * 2})
+        with pytest.raises(BadRowsError, match=f"the categories of column 'c' are {text}"):
+            encoder.transform([{"c": None}, {"c": value}])
+    with pytest.raises(BadRowsError, match=text):
+        LabelEncoder().fit(fitted).transform([value])
+
+
+def test_a_bool_is_the_number_that_it_equals_as_a_category():
+    encoder = OneHotEncoder(handle_unknown="ignore").fit({"c": [0, 1]})
+    np.testing.assert_array_equal(encoder.transform({"c": [True, False]}), [[0, 1], [1, 0]])
 
 
 def test_rare_categories_share_a_column():

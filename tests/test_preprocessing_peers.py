@@ -11,6 +11,7 @@ from chainrule import preprocessing
 from chainrule.data import train_dev_test_split
 from chainrule.preprocessing import (
     ColumnTransformer,
+    LabelEncoder,
     ModelImputer,
     OneHotEncoder,
     OrdinalEncoder,
@@ -294,3 +295,35 @@ def test_predicted_values_beat_the_mean_by_30_percent(name):
         wrong = (imputer.fit(holes[0]).transform(holes[1]) - test) / scale
         errors[type(imputer).__name__] = np.sqrt((wrong[masks[1]] ** 2).mean())
     assert errors["ModelImputer"] < 0.7 * errors["SimpleImputer"], errors
+
+
+def test_pandas_bools_ints_and_categories_are_what_they_are():
+    table = pandas.DataFrame(
+        {
+            "b": pandas.array([True, None, False], dtype="boolean"),
+            "i": pandas.array([1, None, 2], dtype="Int64"),
+            "o": np.array(["x", "y", "x"], dtype=object),
+            "c": pandas.Categorical(["x", "y", "x"]),
+        }
+    )
+    names = OneHotEncoder().fit(table[["b", "i"]]).get_feature_names_out().tolist()
+    assert names == ["b_False", "b_True", "b_nan", "i_1", "i_2", "i_nan"]
+    assert make_column_selector(dtype_include=object)(table) == [2]
+    for dtype in ("category", "number", "bool"):
+        ours = [table.columns[j] for j in make_column_selector(dtype_include=dtype)(table)]
+        assert ours == compose.make_column_selector(dtype_include=dtype)(table)
+
+
+def test_frames_that_are_no_flat_table_are_refused():
+    table = pandas.DataFrame([[1, 2]], columns=pandas.MultiIndex.from_tuples([("a", "x"), ("a", "y")]))
+    with pytest.raises(ValueError, match=r"StandardScaler.fit: names of columns must be of one level"):
+        StandardScaler().fit(table)
+    with pytest.raises(
+        ValueError, match=r"'y' must have one dimension, got a frame; one column is frame\['name"
+    ):
+        LabelEncoder().fit(pandas.DataFrame({"c": ["a", "b"]}))
+    encoder = OneHotEncoder(handle_unknown="ignore").fit(pandas.DataFrame({"c": ["a", "b"]}))
+    with pytest.raises(
+        ValueError, match=r"are texts, other kinds do not fit: row 0, column 'c' is Timestamp"
+    ):
+        encoder.transform(pandas.DataFrame({"c": [pandas.Timestamp("2020-01-01")]}))

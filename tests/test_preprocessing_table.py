@@ -1,5 +1,7 @@
 """Tables of every kind are read alike, what does not fit is named, and fitting is for the training part."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -92,7 +94,7 @@ BAD_TABLES = {
     "half a row": (
         {"a": [1], "b": 2},
         TypeError,
-        "column 'b' must be a list or an array as the others, got 2",
+        "columns must all be lists or arrays, or all be values of one row; 'a' is a list, 'b' is 2",
     ),
     "a list": ([1, 2], TypeError, "a list must hold rows; item 0 is 1"),
     "nothing": ([], ValueError, "an empty list has no columns"),
@@ -212,6 +214,36 @@ def test_a_subclass_can_be_saved_and_its_name_is_its_own():
         type("StandardScaler", (Transformer,), {})
     with pytest.raises(TypeError, match=r"Doubled.state: factor cannot be saved"):
         Doubled(print).fit(NUMBERS).state()
+
+
+def test_numbers_of_other_types_are_numbers():
+    given = [[Decimal("1.5"), np.array(2)], [np.float32(3), cr.tensor(4.0)], [Decimal("NaN"), 1]]
+    np.testing.assert_array_equal(read_table("t", given).matrix("t"), [[1.5, 2], [3, 4], [np.nan, 1]])
+    one_row = read_table("t", {"a": np.array(1.0), "b": Decimal(2)})
+    assert one_row.matrix("t").tolist() == [[1.0, 2.0]]
+
+
+def test_what_no_number_can_be_is_named():
+    for column in ([1, 10**400], [1.5, 10**400], [None, 10**5000]):
+        with pytest.raises(ValueError, match=r"column 'a' must be finite, row 1 is an int of \d+ bits"):
+            StandardScaler().fit({"a": column})
+    with pytest.raises(TypeError, match=r"mixes bools and numbers: row 1 is True, row 0 is 2\.5"):
+        StandardScaler().fit({"a": [2.5, np.True_]})
+    with pytest.raises(TypeError, match=r"hold numbers or texts, row 1 is \[1\] \(list\)"):
+        OneHotEncoder().fit({"a": ["x", [1]]})
+
+
+def test_bools_and_ints_with_gaps_keep_their_names():
+    table = {"b": [True, None, False], "i": [1, None, 2], "f": [1.0, None, 2.0]}
+    names = OneHotEncoder().fit(table).get_feature_names_out().tolist()
+    assert names == [
+        *("b_False", "b_True", "b_nan", "i_1", "i_2", "i_nan"),
+        *("f_1.0", "f_2.0", "f_nan"),
+    ]
+    again = Transformer.from_state(OneHotEncoder().fit(table).state())
+    np.testing.assert_array_equal(again.transform(table), OneHotEncoder().fit_transform(table))
+    np.testing.assert_array_equal(SimpleImputer().fit_transform(table)[1], [0.5, 1.5, 1.5])
+    assert StandardScaler().fit_transform(table).dtype.metadata is None
 
 
 def test_preprocessing_loads_neither_pandas_nor_scikit_learn():

@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.preprocessing.table import check_uniform, is_missing, missing_mask, tidy
+from chainrule.preprocessing.schema import BadRowsError
+from chainrule.preprocessing.table import check_uniform, tidy
+from chainrule.preprocessing.values import (
+    as_they_were,
+    column_kind,
+    is_missing,
+    kind_of,
+    missing_mask,
+    plain,
+    shown,
+)
 
 INFREQUENT = "infrequent"
 UNKNOWN = -1
@@ -19,6 +29,7 @@ def learn(op: str, name: str, column: np.ndarray) -> np.ndarray:
     Raises TypeError for a column of mixed types, ValueError for one without any value.
     """
     check_uniform(op, name, column)
+    column = as_they_were(column)
     missing = missing_mask(column)
     if missing.all():
         raise ValueError(f"{op}: column {name!r} has no value in any of {len(column)} rows")
@@ -55,20 +66,40 @@ def codes(categories: np.ndarray, column: np.ndarray) -> np.ndarray:
     return np.fromiter((lookup.get(key, UNKNOWN) for key in keys), dtype=np.int64, count=len(column))
 
 
+def refuse_other_kinds(op: str, name: str, column: np.ndarray, categories: np.ndarray) -> None:
+    """BadRowsError for values that are no text, number or bool as the categories are: they would be unknown, without
+    anybody having forgotten a category. A bool and a number that are equal are the same category."""
+    wanted, column = column_kind(categories), as_they_were(column)
+    if wanted is None or (column.dtype.kind != "O" and column_kind(column) == wanted):
+        return
+    equal = set() if wanted == "text" else set(categories.tolist())
+    bad = [
+        (row, name, plain(value))
+        for row, value in enumerate(column)
+        if not is_missing(value)
+        and (kind := kind_of(value)) != wanted
+        and (kind not in ("number", "bool") or plain(value) not in equal)
+    ]
+    if bad:
+        raise BadRowsError(
+            op, f"the categories of column {name!r} are {wanted}s, other kinds do not fit", bad
+        )
+
+
 def refuse_unknown(op: str, name: str, column: np.ndarray, categories: np.ndarray, code: np.ndarray) -> None:
     """ValueError, with column, row and value, if some value is not among the categories."""
     unknown = np.flatnonzero(code == UNKNOWN)
     if not len(unknown):
         return
-    values = column[unknown[:1000]].tolist()
-    found = list(dict.fromkeys("(missing)" if is_missing(value) else repr(value) for value in values))
+    values = as_they_were(column)[unknown[:1000]].tolist()
+    found = list(dict.fromkeys("(missing)" if is_missing(value) else shown(value) for value in values))
     more = f", and {len(unknown) - 1} more rows" if len(unknown) > 1 else ""
     also = f" (also {', '.join(found[1:4])})" if found[1:] else ""
-    shown = categories[:10].tolist()
+    known = categories[:10].tolist()
     rest = ", ..." if len(categories) > 10 else ""
     raise ValueError(
         f"{op}: column {name!r}, row {unknown[0]}: unknown category {found[0]}{also}{more}; "
-        f"known: {', '.join(map(repr, shown))}{rest}"
+        f"known: {', '.join(map(shown, known))}{rest}"
     )
 
 

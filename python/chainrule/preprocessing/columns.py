@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.preprocessing.base import clone
 from chainrule.preprocessing.pipeline import Composite, check_transformer, named
 from chainrule.preprocessing.table import Frame, deliver, read_table
+from chainrule.preprocessing.values import was
 
 
 class ColumnTransformer(Composite):
@@ -144,8 +145,8 @@ class make_column_selector:  # scikit-learn's name
     """A function that chooses the columns whose name matches `pattern` (a regular expression) and whose dtype is one of
     `dtype_include` and none of `dtype_exclude`.
 
-    dtypes are ``np.number`` or "number", bool or "bool", and object, str, "object", "string" or "category" for texts;
-    one of them or a list.
+    dtypes are ``np.number`` or "number", bool or "bool", object, str, "object" or "string" for texts, and
+    "category" for pandas's columns of that dtype, which are none of the others; one of them or a list.
 
     Example::
 
@@ -223,7 +224,7 @@ def _position(op: str, frame: Frame, column: Any) -> int:
     return int(column) % count
 
 
-_TEXTS = (object, str, "object", "string", "str", "category")
+_TEXTS = (object, str, "object", "string", "str")
 
 
 def _kinds(dtypes: Any) -> set[str]:
@@ -231,6 +232,8 @@ def _kinds(dtypes: Any) -> set[str]:
     for dtype in dtypes if isinstance(dtypes, list | tuple) else [dtypes] * (dtypes is not None):
         if dtype in _TEXTS:
             found.add("text")
+        elif isinstance(dtype, str) and dtype == "category":
+            found.add("category")
         elif dtype in (np.number, "number", float, int):
             found.add("number")
         elif dtype in (bool, "bool", np.bool_):
@@ -243,4 +246,6 @@ def _kinds(dtypes: Any) -> set[str]:
 
 
 def _kind(column: np.ndarray) -> str:
+    if (kind := was(column)) in ("bool", "category"):
+        return kind
     return {"b": "bool", "O": "text", "U": "text"}.get(column.dtype.kind, "number")

@@ -11,7 +11,8 @@ from chainrule._validate import choice
 from chainrule.creation import from_numpy
 from chainrule.preprocessing import categories as cats
 from chainrule.preprocessing.base import NotFittedError, Transformer, _marked, refuse_held_out
-from chainrule.preprocessing.table import Frame, missing_mask, read_column
+from chainrule.preprocessing.table import Frame, read_column
+from chainrule.preprocessing.values import missing_mask
 from chainrule.tensor import Tensor
 
 
@@ -42,6 +43,7 @@ class LabelEncoder(Transformer):
         self._check_fitted("transform")
         op = self._op("transform")
         column = self._labels(op, y)
+        cats.refuse_other_kinds(op, "y", column, self.classes_)
         code = cats.codes(self.classes_, column)
         cats.refuse_unknown(op, "y", column, self.classes_, code)
         return _marked(from_numpy(code) if isinstance(y, Tensor) else code, y)
@@ -93,6 +95,7 @@ class CategoryEncoder(Transformer):
         self.categories_, self.rare_, self.joined_ = [], [], []
         for j, (name, column) in enumerate(zip(frame.names, frame.columns)):
             known = cats.learn(op, name, column) if listed is None else cats.given(op, name, listed[j])
+            cats.refuse_other_kinds(op, name, column, known)
             code = cats.codes(known, column)
             if self.handle_unknown == "error":
                 cats.refuse_unknown(op, name, column, known, code)
@@ -122,6 +125,7 @@ class CategoryEncoder(Transformer):
     def _codes(self, op: str, frame: Frame, j: int) -> np.ndarray:
         """Positions among the categories before rare ones are joined; unknown ones by `handle_unknown`."""
         known, column = self.categories_[j], frame.columns[j]
+        cats.refuse_other_kinds(op, frame.names[j], column, known)
         code = cats.codes(known, column)
         if self.handle_unknown == "error":
             cats.refuse_unknown(op, frame.names[j], column, known, code)

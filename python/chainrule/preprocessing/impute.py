@@ -10,7 +10,8 @@ import numpy as np
 from chainrule._validate import choice
 from chainrule.preprocessing.base import Transformer
 from chainrule.preprocessing.missing import MissingIndicator
-from chainrule.preprocessing.table import Frame, check_uniform, is_missing, missing_mask
+from chainrule.preprocessing.table import Frame, check_uniform
+from chainrule.preprocessing.values import is_missing, missing_mask
 
 _STRATEGIES = ("mean", "median", "most_frequent", "constant")
 
@@ -121,7 +122,7 @@ def filled(column: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
     if np.asarray(value).dtype.kind in "OU" or column.dtype.kind in "OU":
         out = column.astype(object)
     else:
-        out = column.astype(column.dtype if column.dtype.kind == "f" else np.float64)
+        out = column.astype(column.dtype.str if column.dtype.kind == "f" else np.float64)
     out[mask] = value
     return out
 

@@ -11,7 +11,8 @@ import numpy as np
 from chainrule._validate import choice
 from chainrule.creation import from_numpy
 from chainrule.preprocessing.base import Transformer, _marked
-from chainrule.preprocessing.table import Frame, is_pandas, missing_mask, read_table
+from chainrule.preprocessing.table import Frame, is_pandas, read_table
+from chainrule.preprocessing.values import missing_mask
 from chainrule.tensor import Tensor
 
 

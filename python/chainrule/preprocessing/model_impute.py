@@ -15,7 +15,8 @@ from chainrule.preprocessing._network import Network, train_network
 from chainrule.preprocessing.base import Transformer
 from chainrule.preprocessing.impute import filled
 from chainrule.preprocessing.missing import MissingIndicator
-from chainrule.preprocessing.table import Frame, missing_mask
+from chainrule.preprocessing.table import Frame
+from chainrule.preprocessing.values import missing_mask
 
 _FEWEST_ROWS = 10
 

@@ -12,6 +12,7 @@ from chainrule._warn import warn
 from chainrule.preprocessing import categories as cats
 from chainrule.preprocessing.encode import CategoryEncoder, result_dtype, with_infrequent
 from chainrule.preprocessing.table import Frame
+from chainrule.preprocessing.values import as_they_were, shown
 
 
 class OneHotEncoder(CategoryEncoder):
@@ -140,10 +141,11 @@ class OneHotEncoder(CategoryEncoder):
             self.handle_unknown == "warn" or (self.dropped_[j] is not None and joined is None)
         ):
             row = int(unknown.argmax())
+            value = shown(as_they_were(frame.columns[j])[row])
             meaning = "zeros" if joined is None else "the infrequent one"
             also = "" if self.dropped_[j] is None else ", as the category that was dropped"
             warn(
-                f"{op}: column {frame.names[j]!r}, row {row}: unknown category {frame.columns[j][row]!r} becomes "
+                f"{op}: column {frame.names[j]!r}, row {row}: unknown category {value} becomes "
                 f"{meaning}{also}"
             )
         return code

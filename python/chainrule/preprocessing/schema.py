@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.preprocessing.table import NUMBERS, Frame, is_missing, read_table
+from chainrule.preprocessing.table import Frame, read_table
+from chainrule.preprocessing.values import as_they_were, fits_float, is_missing, kind_of, plain, shown, was
 
-_KINDS = ("number", "category")
+_KINDS = ("number", "bool", "category")
+_RULES = {"number": "must be finite numbers", "bool": "must be bools, 0 or 1"}
 
 
 class BadRowsError(ValueError):
@@ -19,16 +21,16 @@ class BadRowsError(ValueError):
 
     def __init__(self, op: str, rule: str, rows: Sequence[tuple[int, str, Any]]) -> None:
         self.rows = list(rows)
-        shown = "; ".join(
-            f"row {row}, column {column!r} is {value!r}" for row, column, value in self.rows[:5]
+        first = "; ".join(
+            f"row {row}, column {column!r} is {shown(value)}" for row, column, value in self.rows[:5]
         )
         more = f"; and {len(self.rows) - 5} more" if len(self.rows) > 5 else ""
-        super().__init__(f"{op}: {rule}: {shown}{more}")
+        super().__init__(f"{op}: {rule}: {first}{more}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Schema:
-    """Names of columns and of each 'number', 'category' or None (anything); or the shape of one sample."""
+    """Names of columns and of each 'number', 'bool', 'category' or None (anything); or the shape of one sample."""
 
     names: tuple[str, ...] = ()
     kinds: tuple[str | None, ...] = ()
@@ -55,15 +57,16 @@ class Schema:
             self.check_shape(op, (frame.rows, len(frame.columns)))
             return frame
         frame = self._ordered(op, frame)
-        bad = [
-            (row, name, _plain(value))
-            for name, kind, column in zip(self.names, self.kinds, frame.columns)
-            if kind == "number"
-            for row, value in enumerate(column)
-            if not _fits(value)
-        ]
-        if bad:
-            raise BadRowsError(op, "must be finite numbers", sorted(bad, key=lambda item: item[0]))
+        for wanted, rule in _RULES.items():
+            bad = [
+                (row, name, plain(value))
+                for name, kind, column in zip(self.names, self.kinds, frame.columns)
+                if kind == wanted
+                for row, value in enumerate(as_they_were(column))
+                if not is_missing(value) and not _fits(kind, value)
+            ]
+            if bad:
+                raise BadRowsError(op, rule, sorted(bad, key=lambda item: item[0]))
         return frame
 
     def _ordered(self, op: str, frame: Frame) -> Frame:
@@ -82,7 +85,7 @@ class Schema:
 
 
 def read_schema(op: str, given: Any, names: Any) -> Schema | None:
-    """A Schema from one, from a table, from names with 'number' or 'category', from a shape, or from `names`."""
+    """A Schema from one, a table, names with 'number', 'bool' or 'category', a shape, or from `names`."""
     if isinstance(given, Schema):
         return given
     if given is None:
@@ -96,15 +99,16 @@ def read_schema(op: str, given: Any, names: Any) -> Schema | None:
     ):
         return Schema(tuple(given), tuple(given.values()))
     frame = read_table(f"{op}: input_schema", given)
-    kinds = ["number" if frame.is_number(j) else "category" for j in range(len(frame.columns))]
-    return Schema(frame.names, tuple(kinds))
+    return Schema(frame.names, tuple(_kind(column) for column in frame.columns))
 
 
-def _fits(value: Any) -> bool:
-    if is_missing(value):
-        return True
-    return isinstance(value, NUMBERS) and math.isfinite(value)
+def _kind(column: np.ndarray) -> str:
+    if was(column) == "bool":
+        return "bool"
+    return {"b": "bool", "O": "category", "U": "category"}.get(column.dtype.kind, "number")
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def _fits(kind: str, value: Any) -> bool:
+    if kind == "bool":
+        return kind_of(value) == "bool" or (kind_of(value) == "number" and value in (0, 1))
+    return kind_of(value) == "number" and fits_float(value) and math.isfinite(value)

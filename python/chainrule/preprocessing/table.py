@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from chainrule.creation import from_numpy
+from chainrule.preprocessing.values import (
+    MISSING_TYPES,
+    NUMBERS,
+    fit_float,
+    fits_float,
+    is_missing,
+    kind_of,
+    plain,
+    remembering,
+    shown,
+)
 from chainrule.tensor import Tensor
-
-NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
-_MISSING_TYPES = ("NoneType", "NAType", "NaTType")  # None and pandas's marks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +29,8 @@ class Frame:
     """Columns of equal length with their names.
 
     A column is a 1-D array of numbers or bools, where NaN is missing, or of texts: NumPy strings, or objects
-    where None and NaN are missing. What mixes numbers and texts stays as it is until somebody reads it.
+    where None and NaN are missing. Bools and ints with gaps are float64 whose dtype remembers what they were
+    (``as_they_were``). What mixes numbers and texts stays as it is until somebody reads it.
 
     `named`: the names came with the data; otherwise they are x0, x1, .... `source` is "array", "tensor",
     "pandas" or "rows"; `block` the 2-D array that the columns are views of, if there is one.
@@ -65,11 +75,11 @@ class Frame:
         """A column of numbers. Raises TypeError for texts, ValueError for infinity; both name column, row, value."""
         column = self.columns[position]
         if not self.is_number(position):
-            check_uniform(op, self.names[position], column)
-            row, value = next((i, v) for i, v in enumerate(column) if not is_missing(v))
-            raise TypeError(
-                f"{op}: column {self.names[position]!r} must hold numbers, row {row} is {value!r}"
-            )
+            name = self.names[position]
+            check_uniform(op, name, column)
+            row, value = next((i, v) for i, v in enumerate(column) if not is_missing(v) and not fits_float(v))
+            rule, error = ("hold numbers", TypeError) if isinstance(value, str) else ("be finite", ValueError)
+            raise error(f"{op}: column {name!r} must {rule}, row {row} is {shown(value)}")
         if column.dtype.kind == "f" and (infinite := np.isinf(column)).any():
             row = int(infinite.argmax())
             raise ValueError(
@@ -98,7 +108,7 @@ class Frame:
         if self.block is not None:
             return np.array(self.block)
         all_numbers = all(self.is_number(j) for j in range(len(self.columns)))
-        dtype = np.result_type(*self.columns) if all_numbers and self.columns else np.dtype(object)
+        dtype = np.dtype(np.result_type(*self.columns).str if all_numbers and self.columns else object)
         out = np.empty((self.rows, len(self.columns)), dtype=dtype if self.columns else np.float64)
         for j, column in enumerate(self.columns):
             out[:, j] = column
@@ -139,7 +149,7 @@ def deliver(frame: Frame, output: str = "default") -> Any:
             raise ImportError(
                 "set_output: transform='pandas' needs pandas: pip install 'chainrule[tables]'"
             ) from error
-        columns = dict(zip(frame.names, (np.array(column) for column in frame.columns)))
+        columns = dict(zip(frame.names, (column.astype(column.dtype.str) for column in frame.columns)))
         index = pandas.RangeIndex(frame.rows) if frame.index is None else frame.index
         return pandas.DataFrame(columns, index=index, columns=list(frame.names))
     values = frame.values()
@@ -156,57 +166,50 @@ def is_pandas(value: Any) -> bool:
     return type(value).__module__.split(".")[0] == "pandas"
 
 
-def is_missing(value: Any) -> bool:
-    """None, NaN, and pandas's NA and NaT."""
-    return type(value).__name__ in _MISSING_TYPES or (
-        isinstance(value, float | np.floating) and value != value
-    )
-
-
-def missing_mask(column: np.ndarray) -> np.ndarray:
-    """Where a column has no value."""
-    if column.dtype.kind == "f":
-        return np.isnan(column)
-    if column.dtype == object:
-        return np.fromiter(map(is_missing, column), dtype=np.bool_, count=len(column))
-    return np.zeros(len(column), dtype=np.bool_)
-
-
 def check_uniform(op: str, name: str, column: np.ndarray) -> None:
     """TypeError, with two rows, for a column that mixes numbers and texts or holds something else."""
     if column.dtype.kind in "biufU":
         return
-    first: dict[bool, tuple[int, Any]] = {}
+    first: dict[str, tuple[int, Any]] = {}
     for row, value in enumerate(column):
         if is_missing(value):
             continue
-        if not isinstance(value, (str, *NUMBERS)):
+        kind = kind_of(value)
+        if kind is None:
             raise TypeError(
-                f"{op}: column {name!r} must hold numbers or texts, row {row} is {value!r} "
+                f"{op}: column {name!r} must hold numbers or texts, row {row} is {shown(value)} "
                 f"({type(value).__name__})"
             )
-        first.setdefault(isinstance(value, str), (row, value))
+        first.setdefault(kind, (row, value))
         if len(first) == 2:
-            (row, value), (other, text) = first[False], first[True]
+            (a, (row, value)), (b, (other, text)) = sorted(first.items())
             raise TypeError(
-                f"{op}: column {name!r} mixes numbers and texts: row {row} is {value!r}, row {other} is {text!r}"
+                f"{op}: column {name!r} mixes {a}s and {b}s: row {row} is {shown(value)}, "
+                f"row {other} is {shown(text)}"
             )
 
 
 def tidy(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """A column from Python objects: numbers, with None as NaN, become an array of numbers; the rest stays objects."""
     types = set(map(type, values))
-    missing = {kind for kind in types if kind.__name__ in _MISSING_TYPES}
+    if any(issubclass(kind, np.ndarray | Tensor | Decimal) for kind in types):
+        values = [plain(value) for value in values]
+        types = set(map(type, values))
+    missing = {kind for kind in types if kind.__name__ in MISSING_TYPES}
     numbers = {kind for kind in types if issubclass(kind, NUMBERS)}
-    if types - missing - numbers or not types:
+    bools = {kind for kind in numbers if issubclass(kind, bool | np.bool_)}
+    mixed = bool(bools and numbers - bools)
+    if types - missing - numbers or mixed or not types or not fit_float(values, numbers):
         out = np.empty(len(values), dtype=object)
-        out[:] = [np.nan if type(v).__name__ in _MISSING_TYPES[1:] else v for v in values]
+        for row, v in enumerate(values):  # one by one: NumPy would take lists apart
+            out[row] = np.nan if type(v).__name__ in MISSING_TYPES[1:] else v
         return out
     if missing or any(issubclass(kind, float | np.floating) for kind in numbers):
         out = np.empty(len(values), dtype=np.float64)
-        out[:] = [np.nan if type(v).__name__ in _MISSING_TYPES else v for v in values]
-        return out
-    if all(issubclass(kind, bool | np.bool_) for kind in numbers):
+        out[:] = [np.nan if type(v).__name__ in MISSING_TYPES else v for v in values]
+        whole = not any(issubclass(kind, float | np.floating) for kind in numbers)
+        return remembering(out, "bool" if bools else "int") if whole and numbers else out
+    if bools:
         return np.array(list(values), dtype=np.bool_)
     try:
         return np.array(list(values), dtype=np.int64)
@@ -233,6 +236,11 @@ def _from_block(op: str, array: np.ndarray, source: str) -> Frame:
 
 def _from_pandas(op: str, X: Any) -> Frame:
     labels = list(X.columns)
+    if X.columns.nlevels > 1:
+        raise ValueError(
+            f"{op}: names of columns must be of one level, got {labels[:1]}; join them: "
+            "X.columns = ['_'.join(map(str, name)) for name in X.columns]"
+        )
     texts = [isinstance(label, str) for label in labels]
     if any(texts) and not all(texts):
         raise TypeError(f"{op}: names of columns must all be texts, got {labels[texts.index(False)]!r}, too")
@@ -248,8 +256,10 @@ def _from_series(series: Any) -> np.ndarray:
     if isinstance(series.dtype, np.dtype) and kind in "biuf":
         return series.to_numpy()
     if kind in "biuf" and series.isna().any():
-        return series.to_numpy(dtype=np.float64, na_value=np.nan)
-    return tidy(series.to_numpy(dtype=object))
+        column = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        return column if kind == "f" else remembering(column, "bool" if kind == "b" else "int")
+    column = tidy(series.to_numpy(dtype=object))
+    return remembering(column, "category") if str(series.dtype) == "category" else column
 
 
 def _from_mapping(op: str, X: Mapping[Any, Any]) -> Frame:
@@ -260,8 +270,12 @@ def _from_mapping(op: str, X: Mapping[Any, Any]) -> Frame:
     if not any(lists.values()):
         return _from_rows(op, [X])
     if not all(lists.values()):
-        name = next(name for name, flag in lists.items() if not flag)
-        raise TypeError(f"{op}: column {name!r} must be a list or an array as the others, got {X[name]!r}")
+        many = next(name for name, flag in lists.items() if flag)
+        one = next(name for name, flag in lists.items() if not flag)
+        raise TypeError(
+            f"{op}: columns must all be lists or arrays, or all be values of one row; {many!r} is a "
+            f"{type(X[many]).__name__}, {one!r} is {shown(X[one])}"
+        )
     columns = tuple(read_column(op, name, value) for name, value in X.items())
     sizes = {name: len(column) for name, column in zip(X, columns)}
     if len(set(sizes.values())) > 1:
@@ -273,6 +287,8 @@ def read_column(op: str, name: str, value: Any) -> np.ndarray:
     """One column as a 1-D array. Raises ValueError for another shape."""
     if isinstance(value, Tensor):
         value = value.detach().numpy()
+    elif is_pandas(value) and hasattr(value, "columns"):
+        raise ValueError(f"{op}: {name!r} must have one dimension, got a frame; one column is frame['name']")
     elif is_pandas(value):
         return _from_series(value)
     is_ready = isinstance(value, np.ndarray) and (value.dtype != object or value.ndim != 1)
@@ -298,7 +314,7 @@ def _from_rows(op: str, X: Sequence[Any]) -> Frame:
             raise ValueError(
                 f"{op}: ragged rows: row {row} has {len(values)} values, row 0 has {len(X[0])}: {list(values)!r}"
             )
-    columns = tuple(tidy([_plain(values[j]) for values in X]) for j in range(len(X[0])))
+    columns = tuple(tidy([values[j] for values in X]) for j in range(len(X[0])))
     return Frame(columns, default_names(len(columns)), len(X), source="rows")
 
 
@@ -326,7 +342,3 @@ def _check_names(op: str, names: tuple[str, ...]) -> None:
 def _is_list(value: Any) -> bool:
     shape = getattr(value, "shape", None)
     return isinstance(value, list | tuple) or (shape is not None and len(shape) > 0)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor) else value

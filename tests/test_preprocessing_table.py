@@ -15,6 +15,8 @@ from chainrule.preprocessing import (
     OneHotEncoder,
     OrdinalEncoder,
     Pipeline,
+    PolynomialFeatures,
+    RatioFeatures,
     RobustScaler,
     SimpleImputer,
     StandardScaler,
@@ -214,6 +216,28 @@ def test_a_subclass_can_be_saved_and_its_name_is_its_own():
         type("StandardScaler", (Transformer,), {})
     with pytest.raises(TypeError, match=r"Doubled.state: factor cannot be saved"):
         Doubled(print).fit(NUMBERS).state()
+
+
+class Plain(Transformer):
+    """A subclass without arguments."""
+
+    def _fit(self, frame, y):
+        self.seen_ = frame.rows
+
+    def _apply(self, frame):
+        return frame
+
+
+def test_a_subclass_needs_no_constructor():
+    made = Plain().fit(NUMBERS)
+    assert repr(clone(made)) == "Plain()"
+    assert Transformer.from_state(made.state()).transform(NUMBERS).tolist() == NUMBERS.tolist()
+
+
+@pytest.mark.parametrize("fit", [PolynomialFeatures(2).fit, RatioFeatures().fit])
+def test_features_of_texts_are_refused_by_fit(fit):
+    with pytest.raises(TypeError, match="fit: column 'a' must hold numbers, row 0 is 'x'"):
+        fit({"a": ["x"], "b": [1]})
 
 
 def test_numbers_of_other_types_are_numbers():

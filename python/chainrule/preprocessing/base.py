@@ -211,6 +211,8 @@ class Transformer:
 
     @classmethod
     def _arguments(cls) -> list[str]:
+        if cls.__init__ is object.__init__:
+            return []
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
 
     def _saved_params(self) -> dict[str, Any]:

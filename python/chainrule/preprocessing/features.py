@@ -41,6 +41,7 @@ class PolynomialFeatures(Transformer):
         integer(op, "degree", least, 0)
         integer(op, "degree", most, least)
         choose = itertools.combinations if self.interaction_only else itertools.combinations_with_replacement
+        frame.matrix(op)  # refuses texts here already
         width = len(frame.columns)
         products = [p for n in range(max(least, 1), most + 1) for p in choose(range(width), n)]
         if self.include_bias:
@@ -91,6 +92,7 @@ class RatioFeatures(Transformer):
         self.fill = fill
 
     def _fit(self, frame: Frame, y: Any) -> None:
+        frame.matrix(self._op("fit"))  # refuses texts here already
         width = len(frame.columns)
         pairs = list(itertools.combinations(range(width), 2)) if self.pairs is None else self.pairs
         found = [[self._position(frame.names, column) for column in pair] for pair in pairs]

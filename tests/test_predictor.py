@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import nn, predictor
+from chainrule import _serving, nn, predictor
 from chainrule.nn import functional as F
 from chainrule.preprocessing import (
     ColumnTransformer,
@@ -156,11 +156,11 @@ def test_a_threshold_decides_on_one_number_per_row(path):
     chance = 1 / (1 + np.exp(-x[:, 0]))
     np.testing.assert_allclose(found.predict_proba(x), np.stack([1 - chance, chance], 1), rtol=1e-6)
     assert found.predict(x).tolist() == ["no", "no", "yes"]
-    cr.save_predictor(path, nn.Linear(1, 3), labels=[1, 2, 3], threshold=0.7)
-    with pytest.raises(
-        ValueError, match="a threshold decides on one number per row; of 3 the largest is the class"
-    ):
-        cr.load_predictor(path).predict(x)
+    text = "a threshold decides on one number per row; of 3 the largest is the class"
+    with pytest.raises(ValueError, match=f"Predictor.predict: {text}"):
+        predictor.Predictor(nn.Linear(1, 3), labels=[1, 2, 3], threshold=0.7).predict(x)
+    with pytest.raises(ValueError, match=f"save_predictor: {text}"):
+        cr.save_predictor(path, nn.Linear(1, 3), labels=[1, 2, 3], threshold=0.7)
 
 
 def test_values_and_images(path):
@@ -317,9 +317,157 @@ def test_settings_that_do_not_fit_are_named(path, case):
 
 
 def test_labels_must_fit_the_output(path):
-    cr.save_predictor(path, nn.Linear(1, 3), labels=["a", "b"])
-    with pytest.raises(ValueError, match=r"2 labels do not fit the model's output of shape \[1, 3\]"):
-        cr.load_predictor(path).predict([[1.0]])
+    text = r"2 labels do not fit the model's output of shape \[1, 3\]"
+    with pytest.raises(ValueError, match=f"Predictor.predict: {text}"):
+        predictor.Predictor(nn.Linear(1, 3), labels=["a", "b"]).predict([[1.0]])
+    with pytest.raises(ValueError, match=f"save_predictor: {text}"):
+        cr.save_predictor(path, nn.Linear(1, 3), labels=["a", "b"])
+
+
+def scaled(**columns):
+    return StandardScaler().fit(columns or {"a": [1.0, 2.0], "b": [2.0, 5.0]})
+
+
+def mixed():
+    parts = [("n", SimpleImputer(), ["a"]), ("k", OneHotEncoder(), ["b"])]
+    return ColumnTransformer(parts).fit({"a": [1.0, 2.0], "b": ["x", "y"]})
+
+
+UNFIT = {
+    "labels": (nn.Linear(3, 3), {"labels": ["a", "b"], "preprocessing": mixed()}, "2 labels do not fit"),
+    "width": (
+        nn.Linear(5, 2),
+        {"labels": ["a", "b"], "preprocessing": mixed()},
+        r"the model does not take rows of shape \[3\], which preprocessing gives: ",
+    ),
+    "width of a shape": (
+        nn.Linear(5, 1),
+        {"input_schema": (4,)},
+        r"does not take rows of shape \[4\], which input_schema gives",
+    ),
+    "missing": (
+        nn.Linear(3, 1),
+        {"preprocessing": mixed(), "input_schema": {"a": "number"}},
+        r"input_schema: columns must be those of fit: missing \['b'\]",
+    ),
+    "missing in a table": (
+        nn.Linear(3, 1),
+        {"preprocessing": mixed(), "input_schema": {"a": [1.0]}},
+        r"columns must be those of fit: missing \['b'\]",
+    ),
+    "number for texts": (
+        nn.Linear(3, 1),
+        {"preprocessing": mixed(), "input_schema": {"a": "number", "b": "number"}},
+        "column 'b' is a number, preprocessing was fitted on texts, 'x' for instance",
+    ),
+    "texts for numbers": (
+        nn.Linear(3, 1),
+        {"preprocessing": mixed(), "input_schema": {"a": "category", "b": "category"}},
+        "column 'a' is a category, preprocessing was fitted on it as a number",
+    ),
+    "table of other kinds": (
+        nn.Linear(3, 1),
+        {"preprocessing": mixed(), "input_schema": {"a": ["1"], "b": [1]}},
+        "column 'a' is a category, preprocessing was fitted on it as a number",
+    ),
+    "activation": (
+        nn.Sequential(nn.Sequential(nn.Linear(3, 2), nn.Softmax(1)), nn.Flatten()),
+        {"preprocessing": mixed(), "labels": ["a", "b"], "outputs": "logits"},
+        "outputs='logits', but the model ends in Softmax, which gives probabilities; say outputs='probabilities'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_could_never_serve_is_not_saved(path, case):
+    model, settings, text = UNFIT[case]
+    with pytest.raises(ValueError, match=f"save_predictor.*{text}"):
+        cr.save_predictor(path, model, **settings)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("layers", "outputs"),
+    [
+        ([nn.Linear(2, 1), nn.Sigmoid()], "probabilities"),
+        ([nn.Linear(2, 2), nn.Softmax(1), nn.Identity()], "probabilities"),
+        ([nn.Linear(2, 2), nn.LogSoftmax(1)], "log_probabilities"),
+        ([nn.Linear(2, 2)], "logits"),
+    ],
+)
+def test_the_last_layer_is_not_applied_twice(path, layers, outputs):
+    cr.save_predictor(path, nn.Sequential(*layers), labels=["a", "b"])
+    found = cr.load_predictor(path)
+    assert found.outputs == outputs
+    scores = nn.Sequential(layers[0])(cr.tensor([[1.0, -2.0]])).detach()
+    chance = cr.softmax(scores, 1) if scores.shape[1] == 2 else cr.sigmoid(scores)
+    np.testing.assert_allclose(found.predict_proba([[1.0, -2.0]])[0, -1], chance.numpy()[0, -1], rtol=1e-6)
+
+
+def test_numbers_beyond_the_models_dtype_are_named(path):
+    parts = [("n", StandardScaler(), ["a"]), ("k", OneHotEncoder(), ["b"])]
+    table = {"a": [1.0, 2.0], "b": ["x", "y"]}
+    cr.save_predictor(
+        path,
+        nn.Linear(3, 2),
+        preprocessing=ColumnTransformer(parts).fit(table),
+        labels=["u", "v"],
+        input_schema=table,
+    )
+    found = cr.load_predictor(path)
+    for method in (found.predict, found.predict_proba):
+        with pytest.raises(
+            predictor.BadRowsError, match=r"finite numbers in float32: row 1, column 'a' is 1e\+300"
+        ):
+            method([{"a": 1.0, "b": "x"}, {"a": 1e300, "b": "x"}])
+    for value in (10**400, True, {}, "1", np.True_):
+        with pytest.raises(predictor.BadRowsError, match=r"must be finite numbers: row 0, column 'a' is "):
+            found.predict({"a": value, "b": "x"})
+    with pytest.raises(predictor.BadRowsError, match=r"fills nothing in: row 0, column 'a' is None"):
+        found.predict({"a": None, "b": "x"})
+    with pytest.raises(predictor.BadRowsError, match=r"row 0, column 'b' is {}"):
+        found.predict({"a": 1.0, "b": {}})
+
+
+@pytest.mark.parametrize(("value", "labels"), [(float("nan"), None), (float("inf"), ["a", "b"])])
+def test_a_row_without_a_number_from_the_model_has_no_label(value, labels):
+    model = nn.Linear(1, 1)
+    model.bias.data.fill_(value)
+    made = predictor.Predictor(model, labels=labels)
+    with pytest.raises(predictor.BadRowsError, match="gives no finite number: row 0, column 'output'") as bad:
+        made.predict([[1.0], [2.0]])
+    assert [row for row, _, _ in bad.value.rows] == [0, 1]
+    with pytest.raises(predictor.BadRowsError, match=r"save_predictor: the model gives no finite number"):
+        made.save("never")
+
+
+def test_no_rows_give_no_rows(loaded):
+    for rows in ([], {"size": [], "weight": [], "kind": []}):
+        assert loaded.predict_proba(rows).shape == (0, 3)
+        assert loaded.predict(rows).shape == (0,)
+
+
+def test_bools_are_a_kind_of_column(path):
+    table = {"n": [1.0, 2.0, 2.0], "paid": [True, None, False]}
+    pipe = make_pipeline(SimpleImputer(), StandardScaler()).fit(table)
+    cr.save_predictor(path, nn.Linear(2, 1), preprocessing=pipe, input_schema=table)
+    found = cr.load_predictor(path)
+    assert found.predict({"n": 1.0, "paid": True}) == found.predict({"n": 1.0, "paid": 1})
+    with pytest.raises(predictor.BadRowsError, match="must be bools, 0 or 1: row 0, column 'paid' is 2"):
+        found.predict({"n": 1.0, "paid": 2})
+
+
+def test_a_flipped_byte_is_noticed(loaded, path):
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    for at in range(start, len(content), 29):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+        with pytest.raises(ValueError, match=r"damaged: its contents are not those that were written"):
+            cr.load_predictor(path)
+    path.write_bytes(content.replace(b'\\"threshold\\",0.5', b'\\"threshold\\",0.6'))
+    assert path.read_bytes() != content
+    with pytest.raises(ValueError, match=r"damaged: its contents"):
+        cr.load_predictor(path)
 
 
 def test_registering_needs_a_module_of_a_new_name():
@@ -360,15 +508,17 @@ def test_eight_threads_get_the_same_bits(loaded):
 def altered(path, **changes):
     content = cr.load(path)
     content.update(changes)
+    del content["checksum"]
+    content["checksum"] = _serving.digest(content)
     cr.save(content, path)
     return path
 
 
 def test_files_that_are_something_else_are_named(loaded, path):
-    with pytest.raises(ValueError, match="format is version 2, known are up to 1"):
-        cr.load_predictor(altered(path, version=2))
+    with pytest.raises(ValueError, match="format is version 3, known are up to 2"):
+        cr.load_predictor(altered(path, version=3))
     with pytest.raises(ValueError, match=r"no layer 'Gone' here; import the module that defines it"):
-        cr.load_predictor(altered(path, version=1, architecture={"layer": "Gone", "args": [], "kwargs": {}}))
+        cr.load_predictor(altered(path, version=2, architecture={"layer": "Gone", "args": [], "kwargs": {}}))
     with pytest.raises(ValueError, match="its contents are damaged: KeyError"):
         cr.load_predictor(altered(path, architecture={}))
     with pytest.raises(ValueError, match=r"not a predictor; chainrule.load reads other files"):
@@ -412,3 +562,4 @@ def test_a_file_of_version_1_stays_readable(path):
     assert found.predict(table).tolist() == ["yes", "no", "yes", "yes"]
     assert isinstance(found.preprocessing.named_transformers_["n"]["simpleimputer"], SimpleImputer)
     assert (found.threshold, found.labels) == (0.3, ["no", "yes"])
+    found.predict({"size": True, "kind": "x"})  # bools were numbers

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule import serialization
+from chainrule import _serving, serialization
 from chainrule.autograd import no_grad
 from chainrule.creation import from_numpy
 from chainrule.nn import Module
@@ -21,14 +21,14 @@ from chainrule.nn._architecture import build, describe, load_weights, register_l
 from chainrule.ops import cat
 from chainrule.preprocessing.base import Transformer
 from chainrule.preprocessing.encode import LabelEncoder
-from chainrule.preprocessing.schema import BadRowsError, Schema, read_schema
+from chainrule.preprocessing.schema import NUMBER_OR_BOOL, BadRowsError, Schema, read_schema
 from chainrule.preprocessing.table import Frame, read_table
 from chainrule.tensor import Tensor
 from chainrule.train.decision import Decision
 
 __all__ = ["BadRowsError", "Predictor", "load_predictor", "register_layer", "save_predictor"]
 
-_FORMAT, _VERSION = "chainrule.predictor", 1
+_FORMAT, _VERSION = "chainrule.predictor", 2  # since 2 with a checksum
 _BATCH = 4096
 
 
@@ -44,11 +44,12 @@ class Predictor:
         labels: what the classes are called, in the order of their numbers, or a fitted LabelEncoder; None for
             numbers.
         threshold: a single number per row means the second class where its probability is above this.
-        outputs: 'logits', 'probabilities', 'log_probabilities' or 'values' (a regression); by default 'logits' with
-            labels, else 'values'.
+        outputs: 'logits', 'probabilities', 'log_probabilities' or 'values' (a regression). By default 'values' without
+            labels; with labels what the last layer of a Sequential gives, 'probabilities' for Sigmoid or Softmax and
+            'log_probabilities' for LogSoftmax, else 'logits'.
         input_schema: what the rows must hold: the raw table that was trained on (its names, and which columns are
-            numbers), or a dictionary of names to 'number' or 'category'; a shape, without the rows, for arrays of
-            more dimensions. By default the names that preprocessing was fitted with.
+            numbers or bools), or a dictionary of names to 'number', 'bool' or 'category'; a shape, without the rows,
+            for arrays of more dimensions. By default the names that preprocessing was fitted with.
 
     Raises ValueError for a threshold outside (0, 1), labels that repeat, preprocessing that is not fitted; TypeError
     for what is no Module or Transformer.
@@ -75,26 +76,28 @@ class Predictor:
         self.model = model
         self.preprocessing = preprocessing
         self.labels = _labels(op, labels)
-        self.outputs = outputs or ("values" if self.labels is None else "logits")
+        self.outputs = outputs or ("values" if self.labels is None else _serving.given_outputs(model))
         self._decision = Decision(op, outputs=self.outputs, threshold=threshold)
         self.threshold = float(threshold)
         names = getattr(preprocessing, "feature_names_in_", None)
         self.input_schema: Schema | None = read_schema(op, input_schema, names)
         if self.outputs == "values" and self.labels is not None:
             raise ValueError(f"{op}: outputs='values' has no classes, got labels {self.labels}")
+        self._example = _serving.first_row(f"{op}: input_schema", input_schema)
         model.eval()
 
     def predict(self, rows: Any) -> np.ndarray:
         """Labels of the classes, or their numbers without labels, shape (N,); for 'values' the numbers, (N,) or (N, K).
 
-        Raises BadRowsError (a ValueError), which lists row, column and value of what does not fit the schema;
-        ValueError for other columns (by name) and an unknown category (with row and value).
+        Raises BadRowsError (a ValueError), which lists row, column and value of what does not fit the schema or the
+        model's dtype, and of rows for which the model gives NaN or infinity; ValueError for other columns (by name)
+        and an unknown category (with row and value).
         """
         output = self._outputs("predict", rows)
         if self.outputs == "values":
             values = output.numpy()
             return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-        self._check_classes("predict", output)
+        self._check_classes("Predictor.predict", output)
         numbers = self._decision.classes(output).numpy()
         return numbers if self.labels is None else _as_array(self.labels)[numbers]
 
@@ -107,7 +110,7 @@ class Predictor:
         if self.outputs == "values":
             raise ValueError(f"{op}: the model gives values, not classes; use predict")
         output = self._outputs("predict_proba", rows)
-        self._check_classes("predict_proba", output)
+        self._check_classes(op, output)
         chance = self._decision.probabilities(output).numpy()
         if chance.ndim == 2 and chance.shape[1] > 1:
             return chance
@@ -117,7 +120,10 @@ class Predictor:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the file that ``load_predictor`` reads; complete or not at all.
 
-        Raises TypeError, which names the path in the model, for a layer whose class is not registered.
+        One row goes through everything first: the first of `input_schema` if that was a table, else one of values
+        that preprocessing was fitted on. Raises ValueError, which says what does not fit, if that fails or if
+        `outputs` contradicts the last layer; TypeError, which names the path in the model, for a layer whose class is
+        not registered.
         """
         op = "save_predictor"
         state = None if self.preprocessing is None else self.preprocessing.state()
@@ -132,7 +138,8 @@ class Predictor:
             "outputs": self.outputs,
             "schema": None if self.input_schema is None else self.input_schema.as_dict(),
         }
-        serialization.save(content, path)
+        self._try_out(op)
+        serialization.save({**content, "checksum": _serving.digest(content)}, path)
 
     def __repr__(self) -> str:
         return (
@@ -144,33 +151,82 @@ class Predictor:
 
     def _outputs(self, method: str, rows: Any) -> Tensor:
         x = self._inputs(f"Predictor.{method}", rows)
+        return self._run(f"Predictor.{method}", x)
+
+    def _run(self, op: str, x: Tensor) -> Tensor:
         with no_grad():
             parts = [self.model(x[i : i + _BATCH]).detach() for i in range(0, max(len(x), 1), _BATCH)]
-        return parts[0] if len(parts) == 1 else cat(parts)
+        output = parts[0] if len(parts) == 1 else cat(parts)
+        values = output.numpy()
+        good = np.isfinite(values)
+        if self.outputs == "log_probabilities":
+            good |= values == -np.inf  # of probability 0
+        if not good.all():
+            rows = np.flatnonzero(~good.reshape(len(values), -1).all(axis=1))
+            bad = [(int(i), "output", values[i][~good[i]].reshape(-1)[0]) for i in rows]
+            raise BadRowsError(op, "the model gives no finite number", bad)
+        return output
+
+    def _try_out(self, op: str) -> None:
+        """One row through everything; ValueError for what could never serve."""
+        _serving.check_outputs(op, self.model, self.outputs)
+        schema, row = self.input_schema, self._example
+        typical = None
+        if schema is None or schema.shape is None:
+            typical = _serving.typical_row(op, schema, self.preprocessing)
+        row = typical if row is None else row
+        if schema is not None and schema.shape is not None:
+            x = self._inputs(op, np.zeros((1, *schema.shape)))
+        elif row is not None:
+            x = self._inputs(op, row)
+        elif self.preprocessing is None and (count := _serving.first_inputs(self.model)) is not None:
+            x = self._inputs(op, np.zeros((1, count)))
+        else:
+            return
+        try:
+            output = self._run(op, x)
+        except BadRowsError:
+            raise
+        except (TypeError, ValueError, IndexError, RuntimeError) as error:
+            source = "input_schema" if self.preprocessing is None else "preprocessing"
+            raise ValueError(
+                f"{op}: the model does not take rows of shape {list(x.shape[1:])}, which {source} gives: {error}"
+            ) from error
+        if self.outputs != "values":
+            self._check_classes(op, output)
 
     def _inputs(self, op: str, rows: Any) -> Tensor:
         schema, preprocessing = self.input_schema, self.preprocessing
         bare = schema is None and preprocessing is None and isinstance(rows, np.ndarray | Tensor)
         if bare or (schema is not None and schema.shape is not None):
-            return self._tensor(_samples(op, schema, rows))
-        frame = read_table(op, rows)
+            samples = _samples(op, schema, rows)
+            return self._tensor(op, samples, lambda at: (at[0], str(list(at[1:])), samples[at]))
+        frame = _no_rows(schema) if isinstance(rows, list | tuple) and not rows else None
+        frame = read_table(op, rows) if frame is None else frame
         if schema is not None:
             frame = schema.check(op, frame)
+        raw = frame
         if preprocessing is not None:
             if not hasattr(preprocessing, "feature_names_in_"):
                 frame = dataclasses.replace(frame, named=False)
             frame = preprocessing._apply(preprocessing._aligned(op, frame))
-        return self._tensor(_complete(op, frame))
+        x = _complete(op, frame, raw)
+        return self._tensor(op, x, lambda at: _source(raw, at[0], frame.names[at[1]], x[at]))
 
-    def _tensor(self, array: np.ndarray) -> Tensor:
+    def _tensor(self, op: str, array: np.ndarray, name: Callable[[tuple[int, ...]], Any]) -> Tensor:
         """In the dtype of the model's weights; integers stay integers where nothing made floats of them."""
         dtypes = [p.dtype for p in self.model.parameters() if p.is_floating_point()]
         whole = array.dtype.kind in "iu" and self.preprocessing is None and self.input_schema is None
         wanted = np.int64 if whole else np.dtype(dtypes[0].name if dtypes else "float32")
-        return from_numpy(np.array(array, dtype=wanted, order="C"))
+        with np.errstate(over="ignore"):
+            values = np.array(array, dtype=wanted, order="C")
+        if wanted != np.int64 and not (finite := np.isfinite(values)).all():
+            bad = [name(tuple(map(int, at))) for at in np.argwhere(~finite)]
+            raise BadRowsError(op, f"must be finite numbers in {np.dtype(wanted).name}", bad)
+        return from_numpy(values)
 
-    def _check_classes(self, method: str, output: Tensor) -> None:
-        op, shape = f"Predictor.{method}", list(output.shape)
+    def _check_classes(self, op: str, output: Tensor) -> None:
+        shape = list(output.shape)
         if output.ndim not in (1, 2):
             raise ValueError(f"{op}: the model must give (N,) or (N, C) for classes, it gave {shape}")
         single = output.ndim == 1 or shape[1] == 1
@@ -196,8 +252,9 @@ def save_predictor(
 ) -> None:
     """Writes a model and what it needs to read raw rows to one file; arguments as ``Predictor``'s.
 
-    The model's mode is as before. Raises TypeError, which names the path in the model, for a layer whose class is
-    not registered (``register_layer``).
+    The model's mode is as before. One row goes through everything before the file is written (``Predictor.save``):
+    raises ValueError for what could never serve, TypeError, which names the path in the model, for a layer whose
+    class is not registered (``register_layer``).
 
     Example::
 
@@ -224,6 +281,9 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
         raise ValueError(f"{op}: not a predictor; chainrule.load reads other files")
     if content["version"] > _VERSION:
         raise ValueError(f"{op}: its format is version {content['version']}, known are up to {_VERSION}")
+    checksum = content.pop("checksum", None)
+    if content["version"] > 1 and checksum != _serving.digest(content):
+        raise ValueError(f"{op}: damaged: its contents are not those that were written (checksum)")
     try:
         state = _with_arrays(content["preprocessing"])
         model = build(op, content["architecture"])
@@ -234,7 +294,7 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
             content["labels"],
             content["threshold"],
             content["outputs"],
-            None if content["schema"] is None else Schema.from_dict(content["schema"]),
+            _schema(content["schema"], content["version"]),
         )
     except ValueError as error:
         known = str(error).startswith(op)
@@ -278,12 +338,36 @@ def _samples(op: str, schema: Schema | None, rows: Any) -> np.ndarray:
     return array
 
 
-def _complete(op: str, frame: Frame) -> np.ndarray:
+def _schema(content: Mapping[str, Any] | None, version: int) -> Schema | None:
+    if content is None:
+        return None
+    found = Schema.from_dict(content)
+    kinds = tuple(NUMBER_OR_BOOL if kind == "number" else kind for kind in found.kinds)
+    return dataclasses.replace(found, kinds=kinds) if version == 1 else found
+
+
+def _no_rows(schema: Schema | None) -> Frame | None:
+    """A table without rows, since an empty list does not say which columns it has."""
+    if schema is None:
+        return None
+    return Frame(tuple(np.empty(0) for _ in schema.names), schema.names, 0, named=True)
+
+
+def _source(raw: Frame, row: int, name: str, value: Any) -> tuple[int, str, Any]:
+    """Row, column and value as the caller knows them: of "group__a" that preprocessing gives, "a" of the rows."""
+    known = [n for n in raw.names if name == n or name.endswith(f"__{n}")]
+    if not known:
+        return row, name, value
+    found = max(known, key=len)
+    return row, found, raw.columns[raw.names.index(found)][row]
+
+
+def _complete(op: str, frame: Frame, raw: Frame) -> np.ndarray:
     """The columns as numbers; BadRowsError where one is missing, TypeError for texts."""
     x = frame.matrix(op)
     if (missing := np.isnan(x)).any():
         rows, columns = np.nonzero(missing)
-        bad = [(int(i), frame.names[j], None) for i, j in zip(rows, columns)]
+        bad = [(*_source(raw, int(i), frame.names[j], None)[:2], None) for i, j in zip(rows, columns)]
         raise BadRowsError(op, "missing, and preprocessing fills nothing in", bad)
     return x
 

@@ -69,6 +69,12 @@ class Transformer:
     def _names_out(self, names: Sequence[str]) -> Sequence[str]:
         return names
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        """Of a fitted column, 'number' or 'category' where it must be that, and a value; None where nothing is known.
+
+        With it a file of a predictor is tried out when it is written."""
+        return None, None
+
     # What users call
 
     def fit(self: Self, X: Any, y: Any = None) -> Self:

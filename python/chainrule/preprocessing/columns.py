@@ -107,6 +107,14 @@ class ColumnTransformer(Composite):
                 "verbose_feature_names_out=True"
             )
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        found = [
+            ("number", 1.0) if part == "passthrough" else part._typical(positions.index(position))
+            for _, part, positions in self._active()
+            if position in positions
+        ]
+        return next((item for item in found if item[0] is not None), found[0] if found else (None, 1.0))
+
     def _measure(self) -> None:
         self.output_indices_ = {name: slice(0, 0) for name, _, _ in self.transformers_}
         start = 0

@@ -117,6 +117,10 @@ class CategoryEncoder(Transformer):
             )
         return self.categories
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        known = self.categories_[position]
+        return "category", known[~missing_mask(known)][:1].tolist()[0]
+
     @property
     def infrequent_categories_(self) -> list[np.ndarray | None]:
         """For each column the categories that were joined as too rare, or None."""

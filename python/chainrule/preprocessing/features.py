@@ -53,6 +53,9 @@ class PolynomialFeatures(Transformer):
         )
         self.n_output_features_ = len(products)
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        return "number", 1.0
+
     def _apply(self, frame: Frame) -> Frame:
         x = frame.matrix(self._op("transform"))
         out = np.empty((len(x), len(self.powers_)), dtype=x.dtype)
@@ -101,6 +104,9 @@ class RatioFeatures(Transformer):
                 f"{self._op('fit')}: pairs must be pairs of columns, got {self.pairs} of {width} columns"
             )
         self.positions_ = np.array(found, dtype=np.int64)
+
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        return "number", 1.0
 
     def _apply(self, frame: Frame) -> Frame:
         x = frame.matrix(self._op("transform"))

@@ -84,6 +84,10 @@ class SimpleImputer(Transformer):
         known = frame.numbers(op, j)[~mask].astype(np.float64)
         return float(known.mean() if self.strategy == "mean" else np.median(known))
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        kind = "number" if self.strategy in ("mean", "median") else None
+        return kind, None if self.strategy == "constant" else self.statistics_[position]
+
     def _names_out(self, names: Sequence[str]) -> list[str]:
         added = [] if self.indicator_ is None else self.indicator_._names_out(names)
         return [*names, *added]

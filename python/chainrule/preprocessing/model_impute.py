@@ -87,6 +87,9 @@ class ModelImputer(Transformer):
             if wanted and varies and len(known) >= _FEWEST_ROWS and len(frame.columns) > 1:
                 self.networks_[j] = self._train(op, frame, inputs, j, known, generator).arrays()
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        return "number" if self.numeric_[position] else "category", self.fill_[position]
+
     def _describe(self, op: str, frame: Frame, masks: list[np.ndarray]) -> None:
         """Per column: what fills it at first, and its mean, deviation and range, or its categories."""
         count = len(frame.columns)

@@ -113,6 +113,10 @@ class Pipeline(Composite):
             frame = step._apply(frame)
         return frame
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        first = next(self._active(), None)
+        return ("number", 1.0) if first is None else first[1]._typical(position)
+
     def _invert(self, frame: Frame) -> Frame:
         for _, step in reversed(list(self._active())):
             frame = step._invert(frame)

@@ -29,6 +29,9 @@ class _Scaler(Transformer):
         if flat.any():
             self._say_flat(op, [frame.names[j] for j in np.flatnonzero(flat)])
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        return "number", 1.0
+
     def _learn(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Sets the attributes from data (N, C) and its ranges; returns where the scale was 0 and is taken as 1."""
         raise NotImplementedError
@@ -81,6 +84,9 @@ class StandardScaler(_Scaler):
         self.with_mean = with_mean
         self.with_std = with_std
 
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        return "number", 1.0 if self.mean_ is None else self.mean_[position]
+
     def _learn(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         count = (~np.isnan(x)).sum(axis=0)
         average = np.mean if (count == len(x)).all() else np.nanmean
@@ -126,6 +132,9 @@ class MinMaxScaler(_Scaler):
         self.feature_range = feature_range
         self.copy = copy
         self.clip = clip
+
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        return "number", self.data_min_[position]
 
     def _learn(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         a, b = self.feature_range
@@ -182,6 +191,9 @@ class RobustScaler(_Scaler):
         self.quantile_range = quantile_range
         self.copy = copy
         self.unit_variance = unit_variance
+
+    def _typical(self, position: int) -> tuple[str | None, Any]:
+        return "number", 1.0 if self.center_ is None else self.center_[position]
 
     def _learn(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         start, end = self.quantile_range

@@ -13,7 +13,13 @@ from chainrule.preprocessing.table import Frame, read_table
 from chainrule.preprocessing.values import as_they_were, fits_float, is_missing, kind_of, plain, shown, was
 
 _KINDS = ("number", "bool", "category")
-_RULES = {"number": "must be finite numbers", "bool": "must be bools, 0 or 1"}
+# Of files that know no bools: what they call a number may have been either.
+NUMBER_OR_BOOL = "number or bool"
+_RULES = {
+    "number": "must be finite numbers",
+    NUMBER_OR_BOOL: "must be finite numbers",
+    "bool": "must be bools, 0 or 1",
+}
 
 
 class BadRowsError(ValueError):
@@ -111,4 +117,6 @@ def _kind(column: np.ndarray) -> str:
 def _fits(kind: str, value: Any) -> bool:
     if kind == "bool":
         return kind_of(value) == "bool" or (kind_of(value) == "number" and value in (0, 1))
+    if kind == NUMBER_OR_BOOL and kind_of(value) == "bool":
+        return True
     return kind_of(value) == "number" and fits_float(value) and math.isfinite(value)

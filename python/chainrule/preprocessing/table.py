@@ -77,7 +77,10 @@ class Frame:
         if not self.is_number(position):
             name = self.names[position]
             check_uniform(op, name, column)
-            row, value = next((i, v) for i, v in enumerate(column) if not is_missing(v) and not fits_float(v))
+            bad = ((i, v) for i, v in enumerate(column) if not is_missing(v) and not fits_float(v))
+            row, value = next(bad, (None, None))
+            if row is None:  # without values there are no texts
+                return column.astype(np.float64)
             rule, error = ("hold numbers", TypeError) if isinstance(value, str) else ("be finite", ValueError)
             raise error(f"{op}: column {name!r} must {rule}, row {row} is {shown(value)}")
         if column.dtype.kind == "f" and (infinite := np.isinf(column)).any():

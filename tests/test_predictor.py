@@ -18,6 +18,7 @@ from chainrule.preprocessing import (
     ModelImputer,
     NotFittedError,
     OneHotEncoder,
+    RatioFeatures,
     SimpleImputer,
     StandardScaler,
     make_pipeline,
@@ -439,6 +440,23 @@ def test_a_row_without_a_number_from_the_model_has_no_label(value, labels):
     assert [row for row, _, _ in bad.value.rows] == [0, 1]
     with pytest.raises(predictor.BadRowsError, match=r"save_predictor: the model gives no finite number"):
         made.save("never")
+
+
+def test_a_made_up_row_refuses_nothing_that_serves(path):
+    table = {"a": [1.0, 2.0, 4.0], "b": [2.0, 5.0, 3.0]}
+    ratios = make_pipeline(StandardScaler(), RatioFeatures()).fit(table)  # the mean is 0 below the line
+    cr.save_predictor(path, nn.Linear(3, 1), preprocessing=ratios)
+    assert cr.load_predictor(path).predict({"a": 1, "b": 2}).shape == (1,)
+    through = ColumnTransformer([("all", "passthrough", ["c"])])
+    texts = make_pipeline(through, OneHotEncoder()).fit({"c": ["x", "y"]})
+    cr.save_predictor(path, nn.Linear(2, 1), preprocessing=texts)
+    assert cr.load_predictor(path).predict({"c": "x"}).shape == (1,)
+
+
+def test_without_a_schema_texts_are_no_numbers_either(path):
+    cr.save_predictor(path, nn.Linear(3, 1), preprocessing=mixed())
+    with pytest.raises(predictor.BadRowsError, match="must be finite numbers: row 0, column 'a' is '1'"):
+        cr.load_predictor(path).predict({"a": "1", "b": "x"})
 
 
 def test_no_rows_give_no_rows(loaded):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import _serving, serialization
+from chainrule import _rows, _serving, serialization
 from chainrule.autograd import no_grad
 from chainrule.creation import from_numpy
 from chainrule.nn import Module
@@ -22,7 +22,7 @@ from chainrule.ops import cat
 from chainrule.preprocessing.base import Transformer
 from chainrule.preprocessing.encode import LabelEncoder
 from chainrule.preprocessing.schema import NUMBER_OR_BOOL, BadRowsError, Schema, read_schema
-from chainrule.preprocessing.table import Frame, read_table
+from chainrule.preprocessing.table import read_table
 from chainrule.tensor import Tensor
 from chainrule.train.decision import Decision
 
@@ -80,7 +80,10 @@ class Predictor:
         self._decision = Decision(op, outputs=self.outputs, threshold=threshold)
         self.threshold = float(threshold)
         names = getattr(preprocessing, "feature_names_in_", None)
-        self.input_schema: Schema | None = read_schema(op, input_schema, names)
+        numbers = [
+            preprocessing._typical(j)[0] == "number" for j in range(0 if names is None else len(names))
+        ]
+        self.input_schema: Schema | None = read_schema(op, input_schema, names, numbers)
         if self.outputs == "values" and self.labels is not None:
             raise ValueError(f"{op}: outputs='values' has no classes, got labels {self.labels}")
         self._example = _serving.first_row(f"{op}: input_schema", input_schema)
@@ -170,18 +173,8 @@ class Predictor:
     def _try_out(self, op: str) -> None:
         """One row through everything; ValueError for what could never serve."""
         _serving.check_outputs(op, self.model, self.outputs)
-        schema, row = self.input_schema, self._example
-        typical = None
-        if schema is None or schema.shape is None:
-            typical = _serving.typical_row(op, schema, self.preprocessing)
-        row = typical if row is None else row
-        if schema is not None and schema.shape is not None:
-            x = self._inputs(op, np.zeros((1, *schema.shape)))
-        elif row is not None:
-            x = self._inputs(op, row)
-        elif self.preprocessing is None and (count := _serving.first_inputs(self.model)) is not None:
-            x = self._inputs(op, np.zeros((1, count)))
-        else:
+        x = self._trial(op)
+        if x is None:
             return
         try:
             output = self._run(op, x)
@@ -195,13 +188,31 @@ class Predictor:
         if self.outputs != "values":
             self._check_classes(op, output)
 
+    def _trial(self, op: str) -> Tensor | None:
+        """One row as the model gets it; None where no row is known."""
+        schema = self.input_schema
+        if schema is not None and schema.shape is not None:
+            return self._inputs(op, np.zeros((1, *schema.shape)))
+        made = _serving.typical_row(op, schema, self.preprocessing)
+        if self._example is not None:
+            return self._inputs(op, self._example)
+        if made is None:
+            count = _serving.first_inputs(self.model) if self.preprocessing is None else None
+            return None if count is None else self._inputs(op, np.zeros((1, count)))
+        try:
+            return self._inputs(op, made)
+        except (TypeError, ValueError):
+            return (
+                None  # values that do not go together, of a ratio for instance, say nothing about real rows
+            )
+
     def _inputs(self, op: str, rows: Any) -> Tensor:
         schema, preprocessing = self.input_schema, self.preprocessing
         bare = schema is None and preprocessing is None and isinstance(rows, np.ndarray | Tensor)
         if bare or (schema is not None and schema.shape is not None):
-            samples = _samples(op, schema, rows)
+            samples = _rows.samples(op, schema, rows)
             return self._tensor(op, samples, lambda at: (at[0], str(list(at[1:])), samples[at]))
-        frame = _no_rows(schema) if isinstance(rows, list | tuple) and not rows else None
+        frame = _rows.no_rows(schema) if isinstance(rows, list | tuple) and not rows else None
         frame = read_table(op, rows) if frame is None else frame
         if schema is not None:
             frame = schema.check(op, frame)
@@ -210,8 +221,8 @@ class Predictor:
             if not hasattr(preprocessing, "feature_names_in_"):
                 frame = dataclasses.replace(frame, named=False)
             frame = preprocessing._apply(preprocessing._aligned(op, frame))
-        x = _complete(op, frame, raw)
-        return self._tensor(op, x, lambda at: _source(raw, at[0], frame.names[at[1]], x[at]))
+        x = _rows.complete(op, frame, raw)
+        return self._tensor(op, x, lambda at: _rows.source(raw, at[0], frame.names[at[1]], x[at]))
 
     def _tensor(self, op: str, array: np.ndarray, name: Callable[[tuple[int, ...]], Any]) -> Tensor:
         """In the dtype of the model's weights; integers stay integers where nothing made floats of them."""
@@ -303,6 +314,14 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
         raise ValueError(f"{op}: its contents are damaged: {type(error).__name__}: {error}") from error
 
 
+def _schema(content: Mapping[str, Any] | None, version: int) -> Schema | None:
+    if content is None:
+        return None
+    found = Schema.from_dict(content)
+    kinds = tuple(NUMBER_OR_BOOL if kind == "number" else kind for kind in found.kinds)
+    return dataclasses.replace(found, kinds=kinds) if version == 1 else found
+
+
 def _labels(op: str, labels: Any) -> list[Any] | None:
     if labels is None:
         return None
@@ -321,55 +340,6 @@ def _labels(op: str, labels: Any) -> list[Any] | None:
 def _as_array(labels: Sequence[Any]) -> np.ndarray:
     kinds = {type(label) for label in labels}
     return np.array(labels, dtype=object if len(kinds) > 1 else None)
-
-
-def _samples(op: str, schema: Schema | None, rows: Any) -> np.ndarray:
-    """An array of samples as it is, numbers without NaN and infinity."""
-    array = rows.detach().numpy() if isinstance(rows, Tensor) else np.asarray(rows)
-    if schema is not None:
-        schema.check_shape(op, array.shape)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{op}: expects an array of numbers, got dtype {array.dtype}")
-    if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
-        where = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise BadRowsError(
-            op, "must be finite numbers", [(where[0], str(list(where[1:])), float(array[where]))]
-        )
-    return array
-
-
-def _schema(content: Mapping[str, Any] | None, version: int) -> Schema | None:
-    if content is None:
-        return None
-    found = Schema.from_dict(content)
-    kinds = tuple(NUMBER_OR_BOOL if kind == "number" else kind for kind in found.kinds)
-    return dataclasses.replace(found, kinds=kinds) if version == 1 else found
-
-
-def _no_rows(schema: Schema | None) -> Frame | None:
-    """A table without rows, since an empty list does not say which columns it has."""
-    if schema is None:
-        return None
-    return Frame(tuple(np.empty(0) for _ in schema.names), schema.names, 0, named=True)
-
-
-def _source(raw: Frame, row: int, name: str, value: Any) -> tuple[int, str, Any]:
-    """Row, column and value as the caller knows them: of "group__a" that preprocessing gives, "a" of the rows."""
-    known = [n for n in raw.names if name == n or name.endswith(f"__{n}")]
-    if not known:
-        return row, name, value
-    found = max(known, key=len)
-    return row, found, raw.columns[raw.names.index(found)][row]
-
-
-def _complete(op: str, frame: Frame, raw: Frame) -> np.ndarray:
-    """The columns as numbers; BadRowsError where one is missing, TypeError for texts."""
-    x = frame.matrix(op)
-    if (missing := np.isnan(x)).any():
-        rows, columns = np.nonzero(missing)
-        bad = [(*_source(raw, int(i), frame.names[j], None)[:2], None) for i, j in zip(rows, columns)]
-        raise BadRowsError(op, "missing, and preprocessing fills nothing in", bad)
-    return x
 
 
 def _with_tensors(value: Any) -> Any:

@@ -109,7 +109,7 @@ class ColumnTransformer(Composite):
 
     def _typical(self, position: int) -> tuple[str | None, Any]:
         found = [
-            ("number", 1.0) if part == "passthrough" else part._typical(positions.index(position))
+            (None, None) if part == "passthrough" else part._typical(positions.index(position))
             for _, part, positions in self._active()
             if position in positions
         ]

@@ -115,7 +115,7 @@ class Pipeline(Composite):
 
     def _typical(self, position: int) -> tuple[str | None, Any]:
         first = next(self._active(), None)
-        return ("number", 1.0) if first is None else first[1]._typical(position)
+        return (None, None) if first is None else first[1]._typical(position)
 
     def _invert(self, frame: Frame) -> Frame:
         for _, step in reversed(list(self._active())):

@@ -90,14 +90,15 @@ class Schema:
         return frame.select([frame.names.index(name) for name in self.names])
 
 
-def read_schema(op: str, given: Any, names: Any) -> Schema | None:
-    """A Schema from one, a table, names with 'number', 'bool' or 'category', a shape, or from `names`."""
+def read_schema(op: str, given: Any, names: Any, numbers: Sequence[bool] = ()) -> Schema | None:
+    """A Schema from one, a table, names with 'number', 'bool' or 'category', a shape, or from `names`, of which
+    `numbers` says where texts do not fit."""
     if isinstance(given, Schema):
         return given
     if given is None:
         if names is None:
             return None
-        return Schema(tuple(map(str, names)), (None,) * len(names))
+        return Schema(tuple(map(str, names)), tuple(NUMBER_OR_BOOL if is_one else None for is_one in numbers))
     if isinstance(given, tuple) and all(isinstance(size, int) for size in given):
         return Schema(shape=given)
     if isinstance(given, Mapping) and all(

@@ -463,6 +463,8 @@ def test_no_rows_give_no_rows(loaded):
     for rows in ([], {"size": [], "weight": [], "kind": []}):
         assert loaded.predict_proba(rows).shape == (0, 3)
         assert loaded.predict(rows).shape == (0,)
+    unnamed = predictor.Predictor(nn.Linear(2, 1), StandardScaler().fit([[1.0, 2.0], [3.0, 5.0]]))
+    assert unnamed.predict([]).shape == (0,)
 
 
 def test_bools_are_a_kind_of_column(path):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.preprocessing.base import Transformer
 from chainrule.preprocessing.schema import BadRowsError, Schema
 from chainrule.preprocessing.table import Frame
 from chainrule.tensor import Tensor
@@ -26,11 +27,18 @@ def samples(op: str, schema: Schema | None, rows: Any) -> np.ndarray:
     return array
 
 
-def no_rows(schema: Schema | None) -> Frame | None:
-    """A table without rows, since an empty list does not say which columns it has."""
-    if schema is None:
+def no_rows(schema: Schema | None, preprocessing: Transformer | None) -> Frame | None:
+    """A table without rows, since an empty list does not say which columns it has; None where nothing says it."""
+    names = (
+        schema.names
+        if schema is not None
+        else preprocessing._names_in()
+        if preprocessing is not None
+        else None
+    )
+    if names is None:
         return None
-    return Frame(tuple(np.empty(0) for _ in schema.names), schema.names, 0, named=True)
+    return Frame(tuple(np.empty(0) for _ in names), tuple(names), 0, named=schema is not None)
 
 
 def source(raw: Frame, row: int, name: str, value: Any) -> tuple[int, str, Any]:

@@ -212,7 +212,7 @@ class Predictor:
         if bare or (schema is not None and schema.shape is not None):
             samples = _rows.samples(op, schema, rows)
             return self._tensor(op, samples, lambda at: (at[0], str(list(at[1:])), samples[at]))
-        frame = _rows.no_rows(schema) if isinstance(rows, list | tuple) and not rows else None
+        frame = _rows.no_rows(schema, preprocessing) if isinstance(rows, list | tuple) and not rows else None
         frame = read_table(op, rows) if frame is None else frame
         if schema is not None:
             frame = schema.check(op, frame)

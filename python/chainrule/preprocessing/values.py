@@ -79,10 +79,13 @@ def column_kind(column: np.ndarray) -> str | None:
 
 def fits_float(value: Any) -> bool:
     """Whether a value is a number that float64 holds; infinity and NaN are."""
+    if not isinstance(value, NUMBERS):
+        return False
     try:
-        return isinstance(value, NUMBERS) and float(value) is not None
+        float(value)
     except OverflowError:
         return False
+    return True
 
 
 def missing_mask(column: np.ndarray) -> np.ndarray:

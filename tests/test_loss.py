@@ -103,13 +103,7 @@ def test_nan_labels_are_refused():
     x = cr.tensor([0.5, 0.5], requires_grad=True)
     labels = cr.tensor([1.0, NAN])
     for reduction in ("mean", "sum", "none"):
-        for loss in (
-            F.mse_loss,
-            F.l1_loss,
-            F.huber_loss,
-            F.smooth_l1_loss,
-            F.binary_cross_entropy_with_logits,
-        ):
+        for loss in (F.mse_loss, F.l1_loss, F.huber_loss, F.smooth_l1_loss):
             with pytest.raises(ValueError, match="target must not be NaN, got nan at position 1"):
                 loss(x, labels, reduction=reduction)
         with pytest.raises(ValueError, match="cross_entropy: target must not be NaN"):
@@ -130,6 +124,16 @@ def test_a_replayed_loss_refuses_what_eager_refuses():
     for call in (F.binary_cross_entropy, loss):
         with pytest.raises(ValueError, match=r"input must be in \[0, 1\], got 1.5 at position 1"):
             call(cr.tensor([0.5, 1.5]), fine)
+
+
+def test_a_replayed_loss_of_scores_refuses_labels_1_and_2():
+    loss = cr.capture(F.binary_cross_entropy_with_logits)
+    scores, fine = cr.tensor([0.5, -3.0]), cr.tensor([0, 1])
+    for _ in range(3):
+        loss(scores, fine)
+    for call in (F.binary_cross_entropy_with_logits, loss):
+        with pytest.raises(ValueError, match=r"with_logits: target must be in \[0, 1\], got 2 at position 1"):
+            call(scores, fine + 1)
 
 
 def test_a_replayed_loss_refuses_a_missing_probability():

@@ -268,8 +268,13 @@ BAD = [
       ]],
     Bad("kl_div-negative", calls(ops.kl_div, flat, -flat), ValueError,
         "kl_div: target must be probabilities, or log_target=True, got -1 at position 0"),
-    Bad("sigmoid_focal_loss-range", calls(ops.sigmoid_focal_loss, flat, 2 * flat), ValueError,
-        r"sigmoid_focal_loss: target must be in \[0, 1\], got 2 at position 0"),
+    *[Bad(f"{f.__name__}-range-{got}", calls(f, flat, cr.tensor([1.0, value] * 6)), ValueError,
+          rf"{f.__name__}: target must be in \[0, 1\], got {got} at position 1")
+      for f in (ops.binary_cross_entropy_with_logits, ops.sigmoid_focal_loss)
+      for value, got in [(2.0, "2"), (-1.0, "-1"), (np.nan, "nan")]],
+    *[Bad(f"binary_cross_entropy_with_logits-range-{r}", calls(positive, flat, 2 * flat, flat, reduction=r), ValueError,
+          r"binary_cross_entropy_with_logits: target must be in \[0, 1\], got 2 at position 0")
+      for r in ("mean", "sum", "none")],
     *[Bad(f"{f.__name__}-array", calls(f, flat, np.ones(12)), TypeError, "target must be a Tensor, got ndarray")
       for f in LOSSES],
     Bad("bce-range", lambda: ops.binary_cross_entropy(cr.tensor([0.5, 1.5]), cr.ones(2)), ValueError,

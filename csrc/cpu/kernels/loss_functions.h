@@ -122,7 +122,7 @@ struct Bce : Plain<InUnit> {
 
 // max(x, 0) - x t + log(1 + e^-|x|): finite for any finite logit.
 template <class T>
-struct BceWithLogits : Plain<NotNan> {
+struct BceWithLogits : Plain<InUnit> {
   using V = simd::Vec<T>;
   using Plain::Plain;
   [[gnu::always_inline]] V loss(V x, V t) const {

@@ -251,7 +251,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
     """BCELoss of sigmoid(input), computed without overflow: takes raw scores.
 
     Shapes: input and target alike; `weight` scales the elements, `pos_weight` the positive term.
-    Warns where sigmoid or softmax made the input.
+    Warns where sigmoid or softmax made the input. Raises ValueError for a target outside [0, 1].
 
     Example::
 

@@ -67,6 +67,9 @@ def binary_cross_entropy_with_logits(
     Shapes: input and target alike; `weight` scales the elements, `pos_weight` the term of the positives, both
     broadcast to input.
 
+    Raises:
+        ValueError: other shapes, or a target outside [0, 1] (NaN too), to which the loss would have no lower bound.
+
     Example:
         >>> binary_cross_entropy_with_logits(tensor([0.0]), tensor([1.0]))
         tensor(0.6931)

@@ -46,11 +46,15 @@ def test_a_constant_target_has_r2_1_or_0():
 
 BAD = {
     "one class": (lambda: metrics.roc_auc([0.1, 0.2], [1, 1]), r"roc_auc: target must have both classes.*got \[1\]"),
-    "other classes": (lambda: metrics.roc_auc([0.1, 0.2], [1, 2]), "both classes, 0 and 1, got"),
+    "other classes": (lambda: metrics.roc_auc([0.1, 0.2], [1, 2]), r"target must be classes 0 and 1, got \[1, 2\]"),
+    "both signs": (lambda: metrics.roc_auc([0.1, 0.2], [-1, 1]), r"got \[-1, 1\]; of -1 and 1 make target > 0$"),
     "a class is missing": (lambda: metrics.roc_auc(np.full((2, 4), 0.25), [0, 3]), "each of 4 classes must occur"),
     "logits": (lambda: metrics.roc_auc(np.ones((3, 3)), [0, 1, 2]), "must be probabilities, which sum to 1"),
     "two logits": (lambda: metrics.roc_auc([[2.0, 1.0], [0.5, 3.0]], [0, 1]), "must be probabilities, which sum to 1"),
-    "NaN": (lambda: metrics.roc_auc([0.1, math.nan], [0, 1]), "roc_auc: scores have NaN"),
+    "NaN": (lambda: metrics.roc_auc([0.1, math.nan], [0, 1]), "roc_auc: scores have NaN, the first in row 1"),
+    "NaN prediction": (lambda: metrics.mse([1.0, math.nan], [1.0, 1.0]), "mse: predictions have NaN, .* row 1"),
+    "NaN target": (lambda: metrics.mae([1.0, 2.0], [math.nan] * 2), "mae: targets have NaN, the first in row 0"),
+    "NaN column": (lambda: metrics.r2(np.ones((2, 2)), [[0, 0], [0, math.nan]]), "r2: targets have NaN, .* row 1"),
     "three classes": (lambda: metrics.f1([0, 1, 2], [0, 1, 1]), r"needs two classes, .* got \[0, 1, 2\]"),
     "no positive": (lambda: metrics.precision([0, 2], [0, 2]), "1 being one"),
     "average": (lambda: metrics.recall([0], [0], average="samples"), "recall: average must be one of"),
@@ -71,6 +75,12 @@ def test_bad_input_is_a_value_error(name):
     call, text = BAD[name]
     with pytest.raises(ValueError, match=text):
         call()
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1", "confusion_matrix", "roc_auc", "mse"])
+def test_names_are_no_numbers(name):
+    with pytest.raises(TypeError, match=rf"{name}: .* must be numbers, got <U1; of names np.unique"):
+        getattr(metrics, name)(np.array(["a", "b"]), np.array(["a", "b"]))
 
 
 def test_a_column_that_does_not_say_needs_a_mode():

@@ -32,8 +32,8 @@ HIGHER_IS_BETTER = {
 def accuracy(predicted: Any, target: Any) -> float:
     """The fraction of classes that are predicted right.
 
-    Raises ValueError for no samples, different lengths, and values that are no classes (as all metrics of
-    classes here do).
+    Raises ValueError for no samples, different lengths, and values that are no classes, TypeError for names and
+    other objects (as all metrics of classes here do).
     """
     predicted, target = _classes("accuracy", predicted, target)
     return float(np.mean(predicted == target))
@@ -94,12 +94,12 @@ def roc_auc(scores: Any, target: Any, average: str = "macro") -> float:
         target: classes; 0 and 1, or 0 to C - 1.
 
     Raises:
-        ValueError: only one class occurs in target, or not each of C; rows of several scores do not sum to 1.
+        ValueError: only one class occurs in target, or not each of C, or others; scores are NaN; rows of several
+            scores do not sum to 1.
     """
     choice("roc_auc", "average", average, ("macro", "weighted"))
     scores = _array("roc_auc", "scores", scores).astype(np.float64)
-    if np.isnan(scores).any():
-        raise ValueError("roc_auc: scores have NaN")
+    _refuse_nan("roc_auc", "scores", scores)
     if scores.ndim == 2 and scores.shape[1] > 1 and not np.allclose(scores.sum(axis=1), 1, atol=1e-4):
         raise ValueError(
             "roc_auc: the scores of several classes must be probabilities, which sum to 1; use softmax"
@@ -109,10 +109,15 @@ def roc_auc(scores: Any, target: Any, average: str = "macro") -> float:
     if scores.ndim == 1 or scores.shape[1] == 1:
         target = _class_array("roc_auc", "target", target)
         _same_length("roc_auc", scores, target)
-        if not np.isin(target, (0, 1)).all() or len(np.unique(target)) < 2:
+        occur = np.unique(target).tolist()
+        if not set(occur) <= {0, 1}:
             raise ValueError(
-                f"roc_auc: target must have both classes, 0 and 1, got {np.unique(target).tolist()}; the area has "
-                "no value for one class: take a larger or a stratified part"
+                f"roc_auc: target must be classes 0 and 1, got {occur[:5]}; of -1 and 1 make target > 0"
+            )
+        if len(occur) < 2:
+            raise ValueError(
+                f"roc_auc: target must have both classes, 0 and 1, got {occur}; the area has no value for one class: "
+                "take a larger or a stratified part"
             )
         return _area(scores.reshape(-1), target == 1)
     target = _class_array("roc_auc", "target", target)
@@ -131,7 +136,7 @@ def r2(predicted: Any, target: Any) -> float:
 
     Where the target is constant: 1 if the prediction is exact, else 0.
 
-    Raises ValueError for fewer than two samples and for different shapes.
+    Raises ValueError for fewer than two samples, for different shapes and for NaN.
     """
     predicted, target = _numbers("r2", predicted, target)
     if len(target) < 2:
@@ -144,13 +149,13 @@ def r2(predicted: Any, target: Any) -> float:
 
 
 def mae(predicted: Any, target: Any) -> float:
-    """The mean absolute error."""
+    """The mean absolute error. Raises ValueError for different shapes and for NaN."""
     predicted, target = _numbers("mae", predicted, target)
     return float(np.abs(predicted - target).mean())
 
 
 def mse(predicted: Any, target: Any) -> float:
-    """The mean squared error."""
+    """The mean squared error. Raises ValueError for different shapes and for NaN."""
     predicted, target = _numbers("mse", predicted, target)
     return float(((predicted - target) ** 2).mean())
 
@@ -174,6 +179,11 @@ def is_higher_better(op: str, name: str) -> bool:
 
 def _array(op: str, name: str, values: Any) -> np.ndarray:
     array = values.detach().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{op}: {name} must be numbers, got {array.dtype}; of names np.unique(x, return_inverse=True)[1] makes "
+            "numbers"
+        )
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{op}: {name} must have shape (N,) or (N, K) with samples, got {list(array.shape)}")
     return array
@@ -204,7 +214,16 @@ def _numbers(op: str, predicted: Any, target: Any) -> tuple[np.ndarray, np.ndarr
         raise ValueError(
             f"{op}: predicted and target must have one shape, got {list(predicted.shape)} and {list(target.shape)}"
         )
-    return predicted.astype(np.float64), target.astype(np.float64)
+    predicted, target = predicted.astype(np.float64), target.astype(np.float64)
+    _refuse_nan(op, "predictions", predicted)
+    _refuse_nan(op, "targets", target)
+    return predicted, target
+
+
+def _refuse_nan(op: str, name: str, array: np.ndarray) -> None:
+    found = np.isnan(array)
+    if found.any():
+        raise ValueError(f"{op}: {name} have NaN, the first in row {int(np.argwhere(found)[0, 0])}")
 
 
 def _same_length(op: str, predicted: np.ndarray, target: np.ndarray) -> None:

@@ -78,6 +78,11 @@ def test_nan_is_no_improvement():
     assert (len(history), weight) == (3, 1.0)
 
 
+def test_a_column_that_was_never_a_number_is_said_to_be_nan():
+    history, _ = Scripted([math.nan] * 4).fit(train.EarlyStopping(patience=3))
+    assert history.reason == "dev_loss has been NaN from the beginning (3 epochs)"
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [

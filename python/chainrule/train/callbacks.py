@@ -120,6 +120,8 @@ class EarlyStopping(Callback):
     def reason_to_stop(self) -> str | None:
         if self.waited < self.patience:
             return None
+        if self.best is None:
+            return f"{self.monitor} has been NaN from the beginning ({self.waited} epochs)"
         return f"{self.monitor} has not improved since epoch {self.best_epoch} ({self.waited} epochs)"
 
     def on_fit_end(self, run: Run) -> None:

@@ -201,7 +201,13 @@ BAD = {
     "nan": ({"nan": "ignore"}, ValueError, "fit: nan must be one of raise, skip, warn"),
     "metric": ({"metrics": "auc"}, ValueError, "fit: metrics must be one of accuracy"),
     "two metrics": ({"metrics": ["f1", "f1"]}, ValueError, "fit: there are two metrics named 'f1'"),
-    "matrix": ({"metrics": "confusion_matrix"}, ValueError, "metric confusion_matrix must give one number"),
+    "matrix": (
+        {"metrics": ["accuracy", "confusion_matrix"]},
+        ValueError,
+        r"fit: confusion_matrix is a table, .*; afterwards evaluate\(model, data, 'confusion_matrix'\) gives it",
+    ),
+    "no number": ({"metrics": {"m": lambda o, t: o}}, ValueError, "fit: metric m must give one number, got Tensor"),
+    "misspelt metric": ({"metrics": "acc"}, ValueError, "precision, recall, f1, roc_auc, mae, mse, r2, got"),
     "one class": ({"data": (X, Y * 0), "metrics": "roc_auc"}, ValueError, r"both classes, 0 and 1, got \[0\]"),
     "outputs": ({"outputs": "scores"}, ValueError, "fit: outputs must be one of logits"),
     "threshold": ({"threshold": 0}, ValueError, r"fit: threshold must be a probability in \(0, 1\), got 0"),
@@ -229,9 +235,13 @@ def test_bad_input_is_an_error_and_changes_no_weights(name, capture):
     before = bits(model)
     with pytest.raises(error, match=text):
         quick(model, **{"data": (X, Y), **settings}, capture=capture)
-    if name not in ("matrix", "one class"):  # which show after an epoch
+    if name not in ("no number", "one class"):  # which show after an epoch
         assert bits(model) == before
     assert model.training
+
+
+def test_no_metrics_may_be_none():
+    assert quick(network(), metrics=None).columns == quick(network()).columns
 
 
 def test_one_number_per_sample_needs_to_be_explained():

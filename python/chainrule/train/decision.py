@@ -45,7 +45,8 @@ _CLASSES = {
     "recall": metrics.recall,
     "f1": metrics.f1,
 }
-NAMES = (*_CLASSES, "confusion_matrix", "roc_auc", *_NUMBERS)
+_TABLE = "confusion_matrix"
+NAMES = (*_CLASSES, _TABLE, "roc_auc", *_NUMBERS)
 
 
 class Decision:
@@ -105,7 +106,7 @@ class Decision:
             return metrics.roc_auc(output if _is_single(output) else self.probabilities(output), target)
         self._check_classes(name, output, target)
         columns = 2 if _is_single(output) else output.shape[1]
-        if name == "confusion_matrix":
+        if name == _TABLE:
             return metrics.confusion_matrix(self.classes(output), target, columns)
         average = {} if name == "accuracy" else {"average": "binary" if columns == 2 else "macro"}
         return _CLASSES[name](self.classes(output), target, **average)
@@ -131,8 +132,12 @@ class Decision:
 Metrics = Mapping[str, Callable[[Tensor, Tensor], Any]]
 
 
-def named_metrics(op: str, wanted: Any, decision: Decision) -> Metrics:
-    """Functions of (output, target) by name, from names, functions, or a dictionary of functions."""
+def named_metrics(op: str, wanted: Any, decision: Decision, tables: bool = True) -> Metrics:
+    """Functions of (output, target) by name, from names, functions, or a dictionary of functions; without `tables`
+    those that give one number.
+    """
+    if wanted is None:
+        return {}
     if isinstance(wanted, str) or callable(wanted):
         wanted = [wanted]
     if not isinstance(wanted, Iterable):
@@ -146,7 +151,12 @@ def named_metrics(op: str, wanted: Any, decision: Decision) -> Metrics:
                 f"{op}: there are two metrics named {key!r}; give a dictionary with names of your own"
             )
         if isinstance(item, str):
-            choice(op, "metrics", item, NAMES)
+            if item == _TABLE and not tables:
+                raise ValueError(
+                    f"{op}: {item} is a table, and a history has one number per epoch; afterwards "
+                    f"evaluate(model, data, {item!r}) gives it"
+                )
+            choice(op, "metrics", item, NAMES if tables else [name for name in NAMES if name != _TABLE])
             found[key] = _by_name(decision, item)
         elif callable(item):
             found[key] = item

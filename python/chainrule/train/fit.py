@@ -73,7 +73,8 @@ def fit(
             `batch_size` samples, those of train in a new order each epoch. A batch is (inputs..., target); of one
             tensor alone (an autoencoder) it is both. The test part of a split is refused.
         epochs: how many in all, those before a resume included.
-        metrics: as in ``evaluate``, measured over each epoch: of train while it trains, of dev afterwards.
+        metrics: as in ``evaluate`` without the confusion matrix, measured over each epoch: of train while it trains,
+            of dev afterwards.
         callbacks: called in this order; one alone needs no list.
         schedule: steps after every epoch; ``callbacks=[Schedule(s, by="step")]`` after every update.
         clip_norm, clip_value: limits of the gradients, as ``nn.utils.clip_grad_norm_`` and ``clip_grad_value_``.
@@ -132,7 +133,7 @@ def fit(
     for name, data in (("train", train), ("dev", dev)):
         refuse_test_part(op, name, data)
     decision = Decision(op, loss, outputs, threshold)
-    named = named_metrics(op, metrics, decision)
+    named = named_metrics(op, metrics, decision, tables=False)
     train = as_loader(op, "train", train, batch_size, shuffle=True)
     if dev is not None:
         dev = as_loader(op, "dev", dev, max(batch_size, BATCH_SIZE), shuffle=False)

@@ -124,6 +124,41 @@ def test_an_epoch_that_cannot_be_measured_is_not_lost(average, tmp_path):
     assert bits(again) == bits(whole)
 
 
+def poisoned_dev():
+    x, y = points(20)
+    x[13, 2] = math.nan
+    return x, y
+
+
+@pytest.mark.parametrize("metrics", [(), "accuracy"])
+def test_outputs_for_dev_that_are_nan_raise_and_name_the_row(metrics):
+    text = (
+        r"^fit: the model's outputs have NaN, the first in row 13 of batch 1 of dev in epoch 1; the weights"
+    )
+    with pytest.raises(FloatingPointError, match=text):
+        quick(network(), dev=poisoned_dev(), metrics=metrics)
+
+
+def test_a_metric_of_outputs_for_dev_that_are_nan_raises_where_the_loss_is_finite():
+    finite = lambda output, target: F.cross_entropy(cr.where(output == output, output, 0.0), target)  # noqa: E731
+    with pytest.raises(
+        FloatingPointError, match=r"fit: f1 needs numbers.* row 13, in the metrics of dev in epoch 1;"
+    ):
+        quick(network(), dev=poisoned_dev(), metrics="f1", loss=finite, outputs="logits")
+
+
+@pytest.mark.parametrize("nan", ["skip", "warn"])
+def test_outputs_for_dev_that_are_nan_can_be_written_as_nan_with_one_warning(nan):
+    with pytest.warns(
+        RuntimeWarning, match="row 13 of batch 1 of dev in epoch 1; the scores of it"
+    ) as warned:
+        history = quick(network(), dev=poisoned_dev(), metrics=["accuracy", "roc_auc"], nan=nan)
+    assert len(warned) == 1
+    for name in ("loss", "accuracy", "roc_auc"):
+        assert all(map(math.isnan, history[f"dev_{name}"]))
+        assert all(map(math.isfinite, history[name]))
+
+
 # ---- Ctrl-C ----
 
 

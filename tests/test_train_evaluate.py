@@ -1,5 +1,7 @@
 """evaluate and predict: evaluation mode without gradients, the mode afterwards as before, thresholds."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -196,6 +198,7 @@ def test_a_penalty_is_part_of_the_loss_in_either_mode():
 
 
 X, Y = data(4)
+MISSING = cr.tensor([[0.0], [0.0], [math.nan], [0.0]])
 SIGNS = cr.tensor([[-1.0], [1.0], [1.0], [-1.0]])
 BAD = {
     "nothing": (lambda m: train.evaluate(m, (X, Y)), ValueError, "evaluate: nothing to measure"),
@@ -251,9 +254,30 @@ BAD = {
         ValueError,
         r"threshold must be a probability in \(0, 1\), got 1.5",
     ),
+    "NaN": (
+        lambda m: train.evaluate(m, (X * math.nan, Y), "accuracy", F.cross_entropy),
+        ValueError,
+        "evaluate: accuracy needs numbers, but the model's outputs have NaN, the first in row 0, in the metrics of",
+    ),
+    "NaN of one": (
+        lambda m: train.predict(network(1), X + MISSING, threshold=0.5, outputs="logits"),
+        ValueError,
+        "predict: a class needs numbers, but the model's outputs have NaN, the first in row 2",
+    ),
     "no data": (lambda m: train.predict(m, X[:0]), ValueError, "predict: data is empty"),
     "no inputs": (lambda m: train.predict(m, 3), TypeError, "predict: data must be a DataLoader"),
 }
+
+
+@pytest.mark.parametrize("name", train.decision.NAMES)
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_no_metric_by_name_counts_nan_as_a_class(name, outputs):
+    with pytest.raises(ValueError, match=rf"{name} needs numbers, .* row 2, in the metrics of data"):
+        train.evaluate(network(outputs), (X + MISSING, Y), name, outputs="logits")
+
+
+def test_outputs_that_are_nan_are_predicted_as_they_are():
+    assert train.predict(network(), X + MISSING).isnan().any(1).tolist() == [False, False, True, False]
 
 
 @pytest.mark.parametrize("name", BAD)

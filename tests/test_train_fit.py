@@ -244,6 +244,34 @@ def test_no_metrics_may_be_none():
     assert quick(network(), metrics=None).columns == quick(network()).columns
 
 
+@pytest.mark.parametrize("capture", [False, True])
+def test_errors_of_data_name_epoch_and_update(capture):
+    x, y = points(40)
+    y[35] = 7
+    data = DataLoader(TensorDataset(x, y), batch_size=8)
+    with pytest.raises(IndexError, match=r"7.* in epoch 1, update 5; positions count within the batch$"):
+        quick(network(), data, capture=capture)
+    with pytest.raises(IndexError, match=r"7.* in batch 5 of data; positions count within the batch$"):
+        train.evaluate(network(), data, loss=F.cross_entropy)
+    with pytest.raises(
+        IndexError, match=r"7.* in batch 5 of dev in epoch 1; positions count within the batch$"
+    ):
+        quick(network(), (x[:30], y[:30]), data, capture=capture)
+    model = network()
+    with pytest.raises(IndexError, match=r"7.* in update 5; positions count within the batch$"):
+        train.lr_find(model, F.cross_entropy, sgd(model), data)
+
+
+def test_errors_of_metrics_name_part_and_epoch():
+    x, y = points(40)
+    with pytest.raises(ValueError, match=r"^roc_auc: .* in the metrics of dev in epoch 1$"):
+        quick(network(), (x, y), (x, y * 0), metrics="roc_auc")
+    with pytest.raises(ValueError, match=r"^roc_auc: .* in the metrics of train in epoch 1$"):
+        quick(network(), (x, y * 0), metrics="roc_auc")
+    with pytest.raises(ValueError, match=r"^roc_auc: .* in the metrics of data$"):
+        train.evaluate(network(), (x, y * 0), "roc_auc", F.cross_entropy)
+
+
 def test_one_number_per_sample_needs_to_be_explained():
     x, y = points()
     loss = lambda output, target: ((output - target) ** 2).mean()  # noqa: E731

@@ -13,6 +13,7 @@ from chainrule.nn import functional as F
 from chainrule.ops import exp, sigmoid, softmax
 from chainrule.tensor import Tensor
 from chainrule.train import metrics
+from chainrule.train.where import refuse_nan
 
 OUTPUTS = ("logits", "probabilities", "log_probabilities", "values")
 
@@ -83,13 +84,15 @@ class Decision:
         )
 
     def classes(self, output: Tensor) -> Tensor:
-        """int64, shape (N,)."""
+        """int64, shape (N,). Raises NanOutputs, a ValueError, where one is NaN, which is no class."""
+        refuse_nan(self.op, output, "a class")
         if _is_single(output):
             return (self.probabilities(output).reshape(-1) > self.threshold).long()
         return output.argmax(1)
 
     def score(self, name: str, output: Tensor, target: Tensor) -> Any:
-        """The value of a metric given by name, over all samples."""
+        """The value of a metric given by name, over all samples. Raises NanOutputs where an output is NaN."""
+        refuse_nan(self.op, output, name)
         if output.ndim not in (1, 2):
             raise ValueError(
                 f"{self.op}: {name} needs an output of shape (N,) or (N, C), got {list(output.shape)}; give a "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from chainrule.train.batches import as_loader, split_batch
 from chainrule.train.check import check_loss, check_model, check_penalty, takes
 from chainrule.train.decision import Decision, Metrics, named_metrics
 from chainrule.train.step import scalar_loss
+from chainrule.train.where import NanOutputs, located, nan_row
 
 BATCH_SIZE = 256
 
@@ -59,7 +61,8 @@ def evaluate(
 
     Raises:
         ValueError: data is empty, a metric has no value (ROC-AUC of one class), `outputs` is needed, a threshold does
-            not apply, classes of one number per sample are not 0 and 1, or a loss is no mean (reduction='sum').
+            not apply, classes of one number per sample are not 0 and 1, outputs are NaN where a metric by name wants
+            numbers, or a loss is no mean (reduction='sum'). Errors name the batch, or the metrics.
         TypeError: data or a batch is no (inputs..., target), the model no module, the loss no function.
 
     Example:
@@ -89,23 +92,35 @@ def measure(
     *,
     weighted: bool = False,
     forward: Callable[..., Any] | None = None,
+    where: str = "data",
+    on_nan: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """What evaluate returns; `forward` is called in place of the model (a captured one)."""
-    total, samples, seen = 0.0, 0.0, False
+    """What evaluate returns; `forward` is called in place of the model (a captured one).
+
+    Errors end with `where`: the part, and the epoch. `on_nan` is told of outputs that are NaN and have made the loss
+    or a metric NaN; without it such a metric raises.
+    """
+    total, samples, batches = 0.0, 0.0, 0
     parts: list[tuple[Any, Any]] = []
     with evaluating(model):
         for batch in loader:
-            inputs, target, weight = part = split_batch(op, batch, weighted)
-            output = (forward or model)(*inputs)
-            seen = True
-            count = part.total(op) if loss is not None else 0
-            if count:
-                value = loss(output, target) if weight is None else loss(output, target, sample_weight=weight)
-                total += scalar_loss(op, value).item() * count
-                samples += count
+            batches += 1
+            with located(f"in batch {batches} of {where}"):
+                inputs, target, weight = part = split_batch(op, batch, weighted)
+                output = (forward or model)(*inputs)
+                count = part.total(op) if loss is not None else 0
+                if count:
+                    found = (
+                        loss(output, target) if weight is None else loss(output, target, sample_weight=weight)
+                    )
+                    value = scalar_loss(op, found).item()
+                    total += value * count
+                    samples += count
+            if count and value != value and on_nan is not None and (row := nan_row(output)) is not None:
+                on_nan(f"the model's outputs have NaN, the first in row {row} of batch {batches} of {where}")
             if metrics:
                 parts.append((output, target))
-        if not seen:
+        if not batches:
             raise ValueError(f"{op}: the data gave no batches")
         result: dict[str, Any] = {}
         if loss is not None:
@@ -113,16 +128,32 @@ def measure(
                 raise ValueError(f"{op}: all sample weights are 0")
             result["loss"] = total / samples + (penalty().item() if penalty is not None else 0.0)
         if metrics:
-            result.update(scores(op, metrics, parts))
+            result.update(scores(op, metrics, parts, where, on_nan))
     return result
 
 
-def scores(op: str, metrics: Metrics, parts: list[tuple[Any, Any]]) -> dict[str, Any]:
-    """Every metric of the outputs and targets of all batches."""
+def scores(
+    op: str,
+    metrics: Metrics,
+    parts: list[tuple[Any, Any]],
+    where: str,
+    on_nan: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Every metric of the outputs and targets of all batches; NaN for one that `on_nan` let pass."""
     if not parts:
         raise ValueError(f"{op}: the data gave no batches")
     output, target = joined(op, [output for output, _ in parts]), joined(op, [target for _, target in parts])
-    return {name: metric(output, target) for name, metric in metrics.items()}
+    result: dict[str, Any] = {}
+    for name, metric in metrics.items():
+        try:
+            with located(f"in the metrics of {where}"):
+                result[name] = metric(output, target)
+        except NanOutputs as error:
+            if on_nan is None:
+                raise
+            on_nan(str(error).removeprefix(f"{op}: "))
+            result[name] = math.nan
+    return result
 
 
 def joined(op: str, parts: list[Any]) -> Tensor:
@@ -156,7 +187,7 @@ def predict(
 
     Raises:
         ValueError: there is no data; a threshold without `outputs`, or of several numbers per sample (there
-            ``predict(...).argmax(1)`` is the class).
+            ``predict(...).argmax(1)`` is the class), or of outputs that are NaN.
         TypeError: the model takes another number of inputs than there are.
 
     Example:

@@ -21,6 +21,7 @@ from chainrule.train.outside import modules_of, outside_tensors
 from chainrule.train.random_state import RandomState
 from chainrule.train.step import Step
 from chainrule.train.table import Table, finish, new_axes
+from chainrule.train.where import located
 
 
 class LRCurve(Table):
@@ -117,7 +118,8 @@ def lr_find(
             lr = low * (high / low) ** (number / (steps - 1))
             for group, ratio in zip(optimizer.param_groups, ratios):
                 group["lr"] = lr * ratio
-            result = take_step([next(batches)])
+            with located(f"in update {number + 1}"):
+                result = take_step([next(batches)])
             if not result.finite:
                 break
             mean = smoothing * mean + (1 - smoothing) * result.loss

@@ -88,7 +88,8 @@ def fit(
             `loss` and `dev_loss`, Σ w·loss / Σ w over an epoch; metrics do not look at them.
         capture: replays the step natively, with the same bits (docs/capture.md).
         nan: what follows a loss or gradient that is not finite: 'raise', with the weights as they were before;
-            'skip' that update; 'warn' once and go on.
+            'skip' that update; 'warn' once and go on. Where the outputs for dev are NaN, and with them its loss or a
+            metric, 'raise' does too, with the weights after the epoch; the others warn once and write NaN.
         outputs: what the model gives, 'logits', 'probabilities', 'log_probabilities' or 'values', where a loss of one's
             own does not say it and one number per sample has to become a class.
         threshold: the probability above which such a number is class 1.
@@ -109,7 +110,8 @@ def fit(
             that are negative or not finite, a checkpoint of another training.
         TypeError: an argument of another kind: a class in place of an object, frames and lists in place of tensors.
         FileExistsError: the directory has a checkpoint, and resume is off.
-        FloatingPointError: the loss or a gradient is not finite, with nan='raise'.
+        FloatingPointError: the loss or a gradient is not finite, or outputs for dev are NaN, with nan='raise'.
+            Errors of data name epoch and update, or the part and the batch.
 
     Example:
         >>> history = fit(model, nn.CrossEntropyLoss(), optimizer, (x, y), (x_dev, y_dev), epochs=20,

@@ -23,6 +23,7 @@ from chainrule.train.outside import modules_of, outside_tensors
 from chainrule.train.random_state import RandomState
 from chainrule.train.step import Step, StepResult
 from chainrule.train.table import plain
+from chainrule.train.where import located
 
 
 class Run:
@@ -66,7 +67,8 @@ class Run:
         self.updates = None if batches is None else math.ceil(batches / accumulate)
         self._train, self._dev = train, dev
         self._loss, self._penalty, self._metrics, self._forward = loss, penalty, metrics, forward
-        self._take_step, self._nan, self._warned, self._weighted = step, nan, False, weighted
+        self._take_step, self._nan, self._weighted = step, nan, weighted
+        self._warned: set[str] = set()
         if any(type(callback).on_gradients is not Callback.on_gradients for callback in callbacks):
             step.before_update = self._show_gradients
         self.settings: dict[str, Any] = {}
@@ -145,7 +147,8 @@ class Run:
         yield from rest
 
     def _one_step(self, batches: list[Any]) -> None:
-        result = self._take_step(batches)
+        with located(f"in epoch {self.epoch}, update {self.position + 1}"):
+            result = self._take_step(batches)
         if not result.finite:
             self._not_finite(result)
         self.step += 1
@@ -169,8 +172,8 @@ class Run:
                 f"fit: {what} in {where}; the weights are those before it. A smaller learning rate, clip_norm, or a "
                 "look at that batch may help; nan='skip' leaves such batches out"
             )
-        if not self._warned:
-            self._warned = True
+        if "update" not in self._warned:
+            self._warned.add("update")
             then = "its update is left out" if self._nan == "skip" else "the update was made all the same"
             warnings.warn(f"fit: {what} in {where}; {then}", RuntimeWarning, stacklevel=6)
 
@@ -207,7 +210,10 @@ class Run:
 
     def _measured(self) -> dict[str, Any]:
         """The columns of the metrics, and of dev."""
-        columns = _numbers(scores("fit", self._metrics, self._totals.parts)) if self._metrics else {}
+        columns: dict[str, Any] = {}
+        if self._metrics:
+            where = f"train in epoch {self.epoch}"
+            columns = _numbers(scores("fit", self._metrics, self._totals.parts, where, self._nan_outputs))
         if self._dev is None:
             return columns
         with self._averaged():
@@ -220,8 +226,21 @@ class Run:
                 self._penalty,
                 weighted=self._weighted,
                 forward=self._forward,
+                where=f"dev in epoch {self.epoch}",
+                on_nan=self._nan_outputs,
             )
         return {**columns, **{f"dev_{name}": value for name, value in _numbers(measured).items()}}
+
+    def _nan_outputs(self, what: str) -> None:
+        """The same choice as for a loss that is not finite; there is no update to leave out."""
+        if self._nan == "raise":
+            raise FloatingPointError(
+                f"fit: {what}; the weights are those after the epoch. Look at that row and at the weights; nan='warn' "
+                "writes NaN and goes on"
+            ) from None
+        if "outputs" not in self._warned:
+            self._warned.add("outputs")
+            warnings.warn(f"fit: {what}; the scores of it are NaN", RuntimeWarning, stacklevel=8)
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self.average is None else self.average.applied()

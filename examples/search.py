@@ -61,12 +61,12 @@ def parts_of(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, settings: dict[st
         shift, scale = x_train.min(0), np.ptp(x_train, axis=0)
     elif settings["data"] == "z-score":
         shift, scale = x_train.mean(0), x_train.std(0)
-    inputs = [cr.tensor(((part - shift) / scale).astype(np.float32)) for part in (x_train, x_dev, x_test)]
+    inputs = [cr.tensor((part - shift) / scale).float() for part in (x_train, x_dev, x_test)]
     return (inputs[0], column(y_train)), (inputs[1], column(y_dev)), inputs[2]
 
 
 def column(labels: np.ndarray) -> cr.Tensor:
-    return cr.tensor(labels.astype(np.float32)).unsqueeze(1)
+    return cr.tensor(labels).float().unsqueeze(1)
 
 
 def fit(

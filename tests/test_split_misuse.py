@@ -8,6 +8,7 @@ import chainrule as cr
 from chainrule import data, nn, train
 from chainrule import preprocessing as pp
 from chainrule.data import part_of
+from chainrule.datasets import Columns
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 4))
@@ -100,3 +101,40 @@ def test_in_frames_too():
         for call in (lambda x: pp.StandardScaler().fit(x), lambda x: pp.oversample(x, np.arange(len(x)) % 2)):
             with pytest.raises(ValueError, match="the training part"):
                 call(held)
+
+
+TABLE_FORMS = {
+    "table": lambda t: t,
+    "columns of it": lambda t: t.select(["year"]),
+    "rows of it": lambda t: t.rows(np.arange(0, 40, 2)).select(["year"]),
+    "a dictionary of its columns": lambda t: {"year": t["year"], "mass": t["mass"]},
+    "dict()": dict,
+    "to_numpy": lambda t: t.to_numpy(),
+    "stacked column": lambda t: t["year"].reshape(-1, 1),
+    "to_pandas": lambda t: t.to_pandas()[["year"]],
+}
+
+
+@pytest.mark.parametrize("form", TABLE_FORMS)
+def test_a_table_by_columns_hands_its_mark_on(form):
+    if "pandas" in form:
+        pytest.importorskip("pandas")
+    table = Columns({"year": np.arange(160), "mass": rng.normal(size=160)})
+    train_part, test = data.train_test_split(table, random_state=0)
+    assert part_of(test["year"]) == "test"
+    assert part_of(train_part["year"]) == "train"
+    with pytest.raises(ValueError, match="fits on the training part only"):
+        pp.StandardScaler().fit(TABLE_FORMS[form](test))
+    pp.StandardScaler().fit(TABLE_FORMS[form](train_part))
+    pp.StandardScaler().fit(TABLE_FORMS[form](table.rows(np.arange(40))))
+
+
+def test_a_dataset_that_holds_a_table_is_of_its_part():
+    class Own(data.Dataset):
+        def __init__(self, table):
+            self.table = table
+
+    test = data.train_test_split(Columns({"year": np.arange(8)}), seed=0)[1]
+    assert part_of(Own(test)) == "test"
+    assert part_of(data.DataLoader(Own(dict(test)))) == "test"
+    assert part_of(Own({"year": np.arange(8)})) is None

@@ -52,7 +52,14 @@ def _mark_of(x: Any) -> Mark:
 
 
 def put(x: Any, part: str) -> None:
-    """Marks an object; of an array, the memory too. TypeError for what cannot be marked."""
+    """Marks an object; of an array, the memory too, of a table by columns each of them. TypeError for what cannot be
+    marked."""
+    if isinstance(x, dict):
+        for column in x.values():
+            if not isinstance(column, list | tuple):
+                put(column, part)
+        if type(x) is dict:  # which itself cannot be referred to weakly
+            return
     if not hasattr(x, "_t") and is_frame(x):
         x.attrs[_FRAME_KEY] = part
         _mark_of(Mark)  # pandas hands the mark on without telling: from now on ops have to look
@@ -83,10 +90,10 @@ def get(x: Any) -> str | None:
 
 
 def follow(out: Any, source: Any) -> Any:
-    """`out`, a new tensor or array, marked as the tensor `source` is."""
+    """`out`, a new tensor, array or table, marked as the tensor or table `source` is."""
     mark = marks.get(id(source))
     if mark is not None and mark.part is not None:
-        if type(out) is np.ndarray:
+        if not hasattr(out, "_t"):
             put(out, mark.part)
         else:
             _new_mark(out, mark.part)

@@ -6,6 +6,7 @@ keeps a mark and what loses it.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, TypeVar
 
 from chainrule._part import PARTS, get, put, worst
@@ -16,10 +17,11 @@ T = TypeVar("T")
 
 
 def mark_part(data: T, part: str) -> T:
-    """Says that `data` is the 'train', 'dev' or 'test' part: a tensor, an array, a pandas frame or a dataset;
-    returns it.
+    """Says that `data` is the 'train', 'dev' or 'test' part: a tensor, an array, a pandas frame, a table of
+    ``datasets``, a dictionary of columns or a dataset; returns it.
 
-    The mark of an array holds for its memory: for every view of it, and for an array that it is a view of.
+    The mark of an array holds for its memory: for every view of it, and for an array that it is a view of. That of a
+    table by columns holds for each of them.
 
     Raises ValueError for another name of a part, TypeError for an object that cannot be marked (a list).
 
@@ -40,7 +42,7 @@ def part_of(data: Any) -> str | None:
     None if nothing is known.
 
     Looks through loaders and subsets (`dataset`), concatenated datasets (`datasets`), `tensors`, `arrays`, what a
-    dataset of one's own holds in its attributes, tuples and lists.
+    dataset of one's own holds in its attributes, tuples, lists and dictionaries.
     """
     found: list[str] = []
     waiting, seen = [data], set()
@@ -55,6 +57,8 @@ def part_of(data: Any) -> str | None:
         elif isinstance(item, tuple | list):
             # Of a long list of samples the first ones will do.
             waiting.extend(value for value in item[:8] if hasattr(value, "__len__"))
+        elif isinstance(item, dict):
+            waiting.extend(value for value in islice(item.values(), 1000) if hasattr(value, "__len__"))
         else:
             waiting.extend(_inside(item))
     return worst(found)
@@ -74,6 +78,4 @@ def _inside(item: Any) -> list[Any]:
     known = [own[name] for name in ("dataset", "datasets", "tensors", "arrays") if name in own]
     if known or not isinstance(item, Dataset):
         return known
-    return [
-        value for value in own.values() if hasattr(value, "__len__") and not isinstance(value, str | dict)
-    ]
+    return [value for value in own.values() if hasattr(value, "__len__") and not isinstance(value, str)]

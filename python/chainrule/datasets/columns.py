@@ -16,7 +16,7 @@ class Columns(dict[str, np.ndarray]):
 
     Columns of numbers are int64, or float64 with NaN for what is missing; columns of texts are object arrays with
     None for what is missing. Splits and `chainrule.preprocessing` take such a table as it is; a part of a split stays
-    marked where rows or columns are chosen.
+    marked where rows or columns are chosen and where it is converted, and so is each of its columns.
 
     Attributes:
         shape: (rows, columns).
@@ -68,11 +68,12 @@ class Columns(dict[str, np.ndarray]):
         table = np.empty(self.shape, dtype=dtype)
         for position, column in enumerate(self.values()):
             table[:, position] = column
-        return table
+        return follow(table, self)
 
     def to_pandas(self) -> Any:
         """The table as a pandas DataFrame; ImportError without pandas."""
-        return needs("Columns.to_pandas", "pandas", "pandas", "tables").DataFrame(dict(self))
+        pandas = needs("Columns.to_pandas", "pandas", "pandas", "tables")
+        return follow(pandas.DataFrame(dict(self)), self)
 
     def __repr__(self) -> str:
         rows, columns = self.shape

@@ -7,6 +7,7 @@ import chainrule as cr
 from chainrule import data
 from chainrule import preprocessing as pp
 from chainrule.data import mark_part, part_of
+from chainrule.datasets import Columns
 from chainrule.preprocessing.resample import nearest
 
 RESAMPLE = [pp.undersample, pp.oversample, pp.smote]
@@ -261,3 +262,28 @@ X = np.random.default_rng(0).normal(size=(9, 2))
 def test_bad_arguments_raise_and_name_the_rule(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_tables_by_columns_are_copied_by_rows():
+    table = mark_part(Columns({"a": np.array(list("xyz"), object), "b": np.arange(3)}), "train")
+    for x in (table, dict(table)):
+        for function, rows in ((pp.oversample, [0, 1, 2, 2]), (pp.undersample, None)):
+            out, labels = function(x, np.array([0, 0, 1]), random_state=0)
+            assert (type(out), part_of(out), len(out["b"])) == (type(x), "train", len(labels))
+            assert rows is None or out["b"].tolist() == rows
+            assert out["a"].tolist() == [table["a"][i] for i in out["b"]]
+        with pytest.raises(
+            TypeError, match=f"smote: x must be a tensor, an array or a frame, got {type(x).__name__}"
+        ):
+            pp.smote(x, np.array([0, 0, 1]))
+        with pytest.raises(ValueError, match="x and y must have the same length, got 3 and 2"):
+            pp.oversample(x, [0, 1])
+
+
+def test_row_labels_that_differ_are_refused():
+    pandas = pytest.importorskip("pandas")
+    frame = mark_part(pandas.DataFrame({"b": [1.0, 2, 3]}, index=[2, 1, 0]), "train")
+    with pytest.raises(
+        ValueError, match=r"oversample: the row labels \(index\) of x and y differ, in row 0 .* 2 and 0"
+    ):
+        pp.oversample(frame, pandas.Series([0, 0, 1]))

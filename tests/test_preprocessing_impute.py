@@ -5,6 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.data import mark_part, part_of
+from chainrule.datasets import Columns
 from chainrule.preprocessing import MissingIndicator, ModelImputer, SimpleImputer, Transformer, drop_missing
 
 TABLE = {"size": [1.0, None, 4.0, 1.0], "kind": ["x", "y", None, "y"], "n": [1, 2, 3, 4]}
@@ -46,6 +47,18 @@ def test_what_is_dropped_from_keeps_its_kind_and_mark():
         assert type(kept) is type(made)
         assert np.asarray(kept).tolist() == [[2.0, 3.0]]
     assert part_of(drop_missing(mark_part(x, "dev"))[0]) == "dev"
+    table = mark_part(Columns({"a": x[:, 1], "b": np.array(["y", "z"], object)}, "where from"), "train")
+    kept, columns, _ = drop_missing(table, dict(table))
+    assert (type(kept), type(columns), kept.description) == (Columns, dict, "where from")
+    assert (kept["b"].tolist(), columns["b"].tolist()) == (["z"], ["z"])
+    assert part_of(kept) == part_of(kept["a"]) == part_of(columns) == "train"
+
+
+def test_drop_missing_does_not_pair_frames_with_other_row_labels():
+    pandas = pytest.importorskip("pandas")
+    y = pandas.Series([1, 2], index=[1, 0])
+    with pytest.raises(ValueError, match=r"drop_missing: the row labels \(index\) of array 0 and X differ"):
+        drop_missing(pandas.DataFrame({"a": [1.0, np.nan]}), y)
 
 
 def test_what_cannot_be_dropped_is_named():

@@ -6,7 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import chainrule as cr
+from chainrule import data
 from chainrule.data import TensorDataset, part_of, train_dev_test_split, train_test_split
+from chainrule.datasets.tables import Bunch
 
 DIGITS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # the classes of scikit-learn's digits
 
@@ -218,3 +220,48 @@ X = list(range(10))
 def test_bad_arguments_raise_and_name_the_rule(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_a_dictionary_of_columns_is_a_table():
+    table = {"a": np.arange(8), "b": list("stuvwxyz"), "c": cr.arange(8)}
+    train, test, y_train, _ = data.train_test_split(table, np.arange(8), seed=0)
+    assert train["a"].tolist() == train["c"].tolist() == y_train.tolist()
+    assert test["b"] == [table["b"][i] for i in test["a"]]
+    assert [data.part_of(part) for part in (train, test, test["c"])] == ["train", "test", "test"]
+    assert len(data.train_dev_test_split(table, sizes=(4, 2, 2))[1]["b"]) == 2
+    assert [len(held["a"]) for _, held in data.folds(train, cv=3)] == [2, 2, 2]
+    with pytest.raises(
+        ValueError, match=r"columns of a dictionary must have the same length, got \{'a': 2, 'b': 1\}"
+    ):
+        data.train_test_split({"a": [1, 2], "b": [1]})
+
+
+@pytest.mark.parametrize(
+    "split", [data.train_test_split, data.train_dev_test_split, lambda x: next(data.folds(x))]
+)
+def test_what_has_no_samples_by_number_is_refused_by_kind(split):
+    bunch = Bunch(cr.zeros(8, 2), cr.zeros(8), ["a", "b"], [], "")
+    with pytest.raises(TypeError, match=r"expects arrays, got a Bunch; pass its \.data and its \.target"):
+        split(bunch)
+    with pytest.raises(
+        TypeError, match=r"expects arrays, tables.*got generator .*; list\(\.\.\.\) makes a list of it"
+    ):
+        split(i for i in range(8))
+    with pytest.raises(TypeError, match=r"expects arrays, tables.*got float 1\.5"):
+        split(1.5)
+
+
+def test_frames_whose_row_labels_differ_are_not_paired_by_position():
+    pandas = pytest.importorskip("pandas")
+    x, y = pandas.DataFrame({"a": range(4)}, index=[3, 2, 1, 0]), pandas.Series([0, 0, 1, 1])
+    message = r"row labels \(index\) of array 0 and {} differ, in row 0 they are 3 and 0; .*reset_index"
+    for call, other in [
+        (lambda: data.train_test_split(x, y, seed=0), "array 1"),
+        (lambda: data.train_test_split(x, stratify=y), "stratify"),
+        (lambda: data.train_dev_test_split(x, groups=y), "groups"),
+        (lambda: data.folds(x, np.arange(4), cv=data.StratifiedKFold(2), y=y), "y"),
+    ]:
+        with pytest.raises(ValueError, match=message.format(other)):
+            call()
+    data.train_test_split(x, y.loc[x.index], seed=0)
+    data.train_test_split(x.reset_index(drop=True), np.arange(4), y, seed=0)

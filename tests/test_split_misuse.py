@@ -112,6 +112,7 @@ TABLE_FORMS = {
     "to_numpy": lambda t: t.to_numpy(),
     "stacked column": lambda t: t["year"].reshape(-1, 1),
     "to_pandas": lambda t: t.to_pandas()[["year"]],
+    "split as a dictionary": lambda t: data.train_test_split(dict(t), seed=0)[0],
 }
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from chainrule._validate import integer
 from chainrule._warn import warn
+from chainrule.data.aligned import check_row_labels, common_length
 from chainrule.data.labels import class_numbers
 from chainrule.data.part import mark_part, part_of
-from chainrule.data.split import common_length, shuffled, take_rows
+from chainrule.data.split import shuffled, take_rows
 
 
 class KFold:
@@ -189,7 +190,7 @@ def folds(*arrays: Any, cv: Any = 5, y: Any = None, groups: Any = None) -> Itera
     `cv` is a number of folds (KFold) or an object with ``split(X, y, groups)``; `y` are the labels that a
     stratified one reads, `groups` the groups. Kinds of arrays as in ``train_test_split``.
 
-    Raises ValueError for a test part: it is for one evaluation at the end.
+    Raises ValueError for a test part: it is for one evaluation at the end. Otherwise as ``train_test_split``.
 
     Example::
 
@@ -198,6 +199,7 @@ def folds(*arrays: Any, cv: Any = 5, y: Any = None, groups: Any = None) -> Itera
     """
     op = "folds"
     count = common_length(op, arrays)
+    check_row_labels(op, arrays, y=y, groups=groups)
     if part_of([*arrays, y]) == "test":
         raise ValueError(
             f"{op}: the data is the test part of a split; cross-validation chooses, and what has chosen cannot "

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule._part import is_frame
 from chainrule.creation import from_numpy
+from chainrule.data.aligned import check_row_labels, common_length
 from chainrule.data.dataset import Dataset, Subset
 from chainrule.data.groups import whole_groups
 from chainrule.data.labels import class_numbers
@@ -37,12 +38,14 @@ def train_test_split(
 
     Returns ``[a_train, a_test, b_train, b_test, ...]``: tensors for tensors, NumPy arrays for
     NumPy arrays, pandas frames and series for those, Columns (a table that ``datasets`` read) for
-    Columns, lists for lists, all copies, and Subsets for datasets. All but lists are marked as the
-    part they are (``part_of``), so that ``train.fit`` can refuse the test part; splitting a training
-    part again gives training and dev, splitting a test part dev and test.
+    Columns, dictionaries of columns for those, lists for lists, all copies, and Subsets for
+    datasets. All but lists are marked as the part they are (``part_of``), so that ``train.fit``
+    can refuse the test part; splitting a training part again gives training and dev, splitting a
+    test part dev and test.
 
-    Raises ValueError for arrays of different lengths, sizes that leave a part empty or do not fit,
-    NaN labels, and classes with too few samples to be in both parts.
+    Raises ValueError for arrays of different lengths, pandas objects whose row labels differ, sizes
+    that leave a part empty or do not fit, NaN labels, and classes with too few samples to be in
+    both parts; TypeError for what has no samples by number.
 
     Example::
 
@@ -52,6 +55,7 @@ def train_test_split(
     if seed is not None and random_state is not None and seed != random_state:
         raise ValueError(f"{op}: seed={seed} and random_state={random_state} contradict each other")
     count = common_length(op, arrays)
+    check_row_labels(op, arrays, stratify=stratify)
     sizes = _two_sizes(op, count, train_size, test_size)
     if not shuffle:
         if stratify is not None:
@@ -90,6 +94,7 @@ def train_dev_test_split(
     """
     op = "train_dev_test_split"
     count = common_length(op, arrays)
+    check_row_labels(op, arrays, stratify=stratify, groups=groups)
     held_out = part_of(list(arrays))
     if held_out in ("dev", "test"):
         raise ValueError(
@@ -131,15 +136,6 @@ def apportion(total: int, weights: np.ndarray) -> np.ndarray:
     remainders = np.round(quotas - shares, 9)  # equal ones differ by rounding error
     shares[np.argsort(-remainders, kind="stable")[:left]] += 1
     return shares
-
-
-def common_length(op: str, arrays: Sequence[Any]) -> int:
-    if not arrays:
-        raise ValueError(f"{op}: needs at least one array, got none")
-    lengths = [array.shape[0] if getattr(array, "shape", ()) else len(array) for array in arrays]
-    if len(set(lengths)) > 1:
-        raise ValueError(f"{op}: all arrays must have the same length, got {lengths}")
-    return lengths[0]
 
 
 def _two_sizes(op: str, count: int, train_size: Any, test_size: Any) -> np.ndarray:
@@ -247,6 +243,8 @@ def take_rows(array: Any, numbers: np.ndarray) -> Any:
         return array.iloc[numbers]
     if hasattr(array, "rows"):  # datasets.Columns
         return array.rows(numbers)
+    if isinstance(array, dict):
+        return {name: take_rows(column, numbers) for name, column in array.items()}
     if isinstance(array, Dataset):
         return Subset(array, numbers.tolist())
     return [array[number] for number in numbers.tolist()]

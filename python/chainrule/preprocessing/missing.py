@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule._validate import choice
 from chainrule.creation import from_numpy
+from chainrule.data.aligned import check_row_labels, length
 from chainrule.preprocessing.base import Transformer, _marked
 from chainrule.preprocessing.table import Frame, is_pandas, read_table
 from chainrule.preprocessing.values import missing_mask
@@ -40,7 +41,8 @@ def drop_missing(X: Any, *arrays: Any, columns: Sequence[str | int] | None = Non
     `columns`, names or positions, are those that must be there; by default all. Missing are NaN, None and pandas's
     NA. Returns ``(X, *arrays, report)``: each of the kind it came in, with its mark, and a ``DropReport``.
 
-    Raises ValueError for arrays of another length, an unknown column, and if no row would be left.
+    Raises ValueError for arrays of another length or, in pandas, with other row labels, an unknown column, and if no
+    row would be left.
 
     Example::
 
@@ -50,10 +52,11 @@ def drop_missing(X: Any, *arrays: Any, columns: Sequence[str | int] | None = Non
     op = "drop_missing"
     frame = read_table(op, X)
     for number, array in enumerate(arrays):
-        if len(array) != frame.rows:
+        if (count := length(op, array)) != frame.rows:
             raise ValueError(
-                f"{op}: array {number} must have one entry for each of {frame.rows} rows, got {len(array)}"
+                f"{op}: array {number} must have one entry for each of {frame.rows} rows, got {count}"
             )
+    check_row_labels(op, arrays, X=X)
     positions = range(len(frame.columns)) if columns is None else [_position(op, frame, c) for c in columns]
     masks = {frame.names[j]: missing_mask(frame.columns[j]) for j in positions}
     counts = {name: int(mask.sum()) for name, mask in masks.items()}
@@ -120,6 +123,8 @@ def _take(data: Any, kept: np.ndarray) -> Any:
         return data[kept]
     if is_pandas(data):
         return data.iloc[kept]
+    if hasattr(data, "rows"):  # datasets.Columns
+        return data.rows(kept)
     if isinstance(data, Mapping):
         return {name: _take(column, kept) for name, column in data.items()}
     return type(data)(data[i] for i in kept.tolist())

@@ -35,23 +35,23 @@ def undersample(
     `sampling_strategy` is 'auto', the wanted ratio of the smallest class to each other one (a float in (0, 1]; 1 is
     'auto'), or the wanted number of samples by class. Samples that stay keep their order.
 
-    Raises ValueError unless `x` is marked as training part (``data.part_of``), for a `y` of another part or length,
-    for numbers that a class does not have, and for classes that do not exist.
+    Raises ValueError unless `x` is marked as training part (``data.part_of``), for a `y` of another part or length (in
+    pandas: or with other row labels), for numbers that a class does not have, and for classes that do not exist.
 
     Example::
 
         x_even, y_even = undersample(x_train, y_train, random_state=0)
     """
     op = "undersample"
-    training_part(op, "resampled", x, y)
-    classes, members = class_numbers(op, "y", y, len(x))
+    count = training_part(op, "resampled", x, y)
+    classes, members = class_numbers(op, "y", y, count)
     wanted = _wanted(op, classes, np.bincount(members), sampling_strategy, larger=False)
     generator = generator_of(random_state)
     kept = [
         _of_class(members, number)[
-            randperm(int((members == number).sum()), generator=generator).numpy()[:count]
+            randperm(int((members == number).sum()), generator=generator).numpy()[:most]
         ]
-        for number, count in enumerate(wanted)
+        for number, most in enumerate(wanted)
     ]
     rows = np.sort(np.concatenate(kept))
     return marked(take_rows(x, rows)), marked(take_rows(y, rows))
@@ -80,10 +80,10 @@ def oversample(
         x_even, y_even = oversample(x_train, y_train, noise=0.1, random_state=0)
     """
     op = "oversample"
-    training_part(op, "resampled", x, y)
+    count = training_part(op, "resampled", x, y)
     real(op, "noise", noise, "non-negative")
     values = fractions(op, x) if noise else None
-    classes, members = class_numbers(op, "y", y, len(x))
+    classes, members = class_numbers(op, "y", y, count)
     counts = np.bincount(members)
     wanted = _wanted(op, classes, counts, sampling_strategy, larger=True)
     generator = generator_of(random_state)
@@ -94,7 +94,7 @@ def oversample(
         if values is not None:
             drawn = randn(int(extra), values.shape[1], generator=generator, dtype=float64).numpy()
             moves.append(drawn * noise * values[mine].std(axis=0))
-    rows = np.concatenate([np.arange(len(x)), *copies])
+    rows = np.concatenate([np.arange(count), *copies])
     labels = marked(renumbered(take_rows(y, rows)))
     if values is None:
         return marked(renumbered(take_rows(x, rows))), labels
@@ -124,10 +124,10 @@ def smote(
         x_even, y_even = smote(x_train, y_train, random_state=0)
     """
     op = "smote"
-    training_part(op, "resampled", x, y)
+    count = training_part(op, "resampled", x, y)
     integer(op, "k_neighbors", k_neighbors)
     values = fractions(op, x)
-    classes, members = class_numbers(op, "y", y, len(x))
+    classes, members = class_numbers(op, "y", y, count)
     counts = np.bincount(members)
     wanted = _wanted(op, classes, counts, sampling_strategy, larger=True)
     generator = generator_of(random_state)
@@ -143,7 +143,7 @@ def smote(
             )
         added.append(_between(values[mine], int(extra), k_neighbors, generator))
         sources.append(np.full(int(extra), mine[0]))
-    rows = np.concatenate([np.arange(len(x)), *sources]).astype(np.int64)
+    rows = np.concatenate([np.arange(count), *sources]).astype(np.int64)
     return same_kind(x, np.concatenate([values, *added])), marked(renumbered(take_rows(y, rows)))
 
 

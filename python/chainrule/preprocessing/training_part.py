@@ -8,14 +8,16 @@ import numpy as np
 
 from chainrule._part import is_frame
 from chainrule.creation import from_numpy
+from chainrule.data.aligned import check_row_labels, length
 from chainrule.data.part import mark_part, part_of
 from chainrule.preprocessing.table import read_table
 from chainrule.random import Generator
 from chainrule.tensor import Tensor
 
 
-def training_part(op: str, verb: str, x: Any, y: Any = None) -> None:
-    """ValueError unless `x` is marked 'train', and where `y` is marked otherwise or of another length."""
+def training_part(op: str, verb: str, x: Any, y: Any = None) -> int:
+    """The number of samples; ValueError unless `x` is marked 'train', and where `y` is marked otherwise, of another
+    length or, in pandas, of other row labels."""
     part = part_of(x)
     if part is None:
         raise ValueError(
@@ -30,8 +32,11 @@ def training_part(op: str, verb: str, x: Any, y: Any = None) -> None:
             f"{op}: only the training part of a split may be {verb}, {wrong}, which must stay as the data is to "
             "measure anything"
         )
-    if y is not None and len(y) != len(x):
-        raise ValueError(f"{op}: x and y must have the same length, got {len(x)} and {len(y)}")
+    count = length(op, x)
+    if y is not None and length(op, y) != count:
+        raise ValueError(f"{op}: x and y must have the same length, got {count} and {length(op, y)}")
+    check_row_labels(op, (), x=x, y=y)
+    return count
 
 
 def generator_of(random_state: int | None) -> Generator | None:
@@ -45,7 +50,10 @@ def fractions(op: str, x: Any) -> np.ndarray:
     Raises TypeError for a column of other numbers or texts, ValueError for missing values; both name the column.
     """
     if not (is_frame(x) or isinstance(x, Tensor | np.ndarray)):
-        raise TypeError(f"{op}: x must be a tensor, an array or a frame, got {type(x).__name__}")
+        raise TypeError(
+            f"{op}: x must be a tensor, an array or a frame, got {type(x).__name__}; choose columns of numbers and "
+            "make one array of them"
+        )
     if not is_frame(x) and x.ndim != 2:
         # An image is a row, too: its pixels have no names.
         x = x.reshape(len(x), -1)

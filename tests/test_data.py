@@ -318,3 +318,30 @@ def test_streams():
 def test_bad_arguments_raise_and_name_the_rule(make, error, match):
     with pytest.raises(error, match=match):
         make(numbered())
+
+
+def test_a_loader_takes_no_tables_and_shuffle_is_a_bool():
+    data = TensorDataset(cr.arange(4))
+    for shuffle in ("no", 1, 0.0):
+        with pytest.raises(ValueError, match=f"DataLoader: shuffle must be a bool or None, got {shuffle!r}"):
+            DataLoader(data, shuffle=shuffle)
+    with pytest.raises(
+        TypeError, match=r"got a table \(dict\); make a dataset of its columns of numbers: TensorD"
+    ):
+        DataLoader({"a": np.arange(4)})
+    assert [batch.item() for batch in DataLoader({0: 5, 1: 6})] == [5, 6]
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1.0, 2.0]})
+    with pytest.raises(TypeError, match=r"whose samples have numbers, got a table \(DataFrame\)"):
+        DataLoader(frame)
+    with pytest.raises(TypeError, match="TensorDataset: expects tensors, number 1 is a DataFrame"):
+        TensorDataset(cr.arange(2), frame)
+
+
+def test_lists_are_no_tensors_of_a_dataset():
+    with pytest.raises(
+        TypeError, match=r"^TensorDataset: expects tensors, number 0 is a list; cr\.tensor\(\.\.\.\)"
+    ):
+        TensorDataset([1, 2], [3, 4])
+    with pytest.raises(TypeError, match="TransformDataset: expects tensors, number 1 is a list"):
+        TransformDataset((cr.arange(2), [3, 4]))

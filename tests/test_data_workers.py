@@ -661,3 +661,36 @@ def test_fit_reads_a_memory_map_by_the_batch(tmp_path):
     loader = train.batches.as_loader("fit", "train", (mapped, cr.arange(10)), 4, True)
     assert loader.dataset.arrays[0] is mapped
     assert [y.shape for _, y in loader] == [(4,), (4,), (2,)]
+
+
+@pytest.mark.parametrize("dataset", [TensorDataset(cr.arange(8)), list(range(8))])
+def test_the_state_of_a_shuffled_loader_is_not_taken_by_one_in_order(dataset):
+    def state(**options):
+        loader = DataLoader(dataset, batch_size=2, **options)
+        next(iter(loader))
+        return loader.state_dict()
+
+    message = "its sampler is RandomSampler, here it is SequentialSampler"
+    plain = DataLoader(dataset, batch_size=2)
+    with pytest.raises(ValueError, match=message):
+        plain.load_state_dict(state(shuffle=True))
+    with pytest.raises(ValueError, match="its sampler is SequentialSampler, here it is RandomSampler"):
+        DataLoader(dataset, batch_size=2, shuffle=True).load_state_dict(state())
+    older = state()
+    del older["sampler"]
+    plain.load_state_dict(older)
+    assert len(list(plain)) == 3
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("batch_size", [2, None])
+def test_a_sample_that_raises_stop_iteration_is_named(workers, batch_size):
+    class Ends(Dataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, index):
+            return next(iter([])) if index == 3 else index
+
+    with pytest.raises(RuntimeError, match="DataLoader: sample 3 of Ends raised StopIteration"):
+        list(DataLoader(Ends(), batch_size, num_workers=workers))

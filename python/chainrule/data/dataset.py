@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._part import is_frame
 from chainrule.creation import tensor
 from chainrule.data.fetch import Rows, as_batch
 from chainrule.random import Generator, randperm
@@ -38,7 +39,7 @@ class TensorDataset(Dataset):
 
     A loader takes a batch of it as one indexed copy per tensor, not row by row.
 
-    Raises ValueError for no tensors and for first sizes that differ.
+    Raises ValueError for no tensors and for first sizes that differ, TypeError for lists and frames.
 
     Example::
 
@@ -65,7 +66,7 @@ class TransformDataset(Dataset):
     Sample i is ``(transform(tensors[0][i]), tensors[1][i], ...)``. Random transforms draw anew each time, from the
     default generator: in a loader from the sample's own stream.
 
-    Raises ValueError for no tensors and for first sizes that differ.
+    Raises ValueError for no tensors and for first sizes that differ, TypeError for lists and frames.
 
     Example::
 
@@ -210,6 +211,11 @@ def rows_below(dataset: Any) -> Rows | None:
 
 
 def _check_first_sizes(op: str, columns: Sequence[Any]) -> None:
+    for number, column in enumerate(columns):
+        if not hasattr(column, "shape") or is_frame(column):
+            raise TypeError(
+                f"{op}: expects tensors, number {number} is a {type(column).__name__}; cr.tensor(...) makes one of it"
+            )
     shapes = [list(column.shape) for column in columns]
     if not columns or not all(shapes):
         what = "arrays" if op == "ArrayDataset" else "tensors"

@@ -78,6 +78,10 @@ class Samples:
         stream.sample(number if type(number) is int else _key(number, batch), time)
         try:
             return self.dataset[number]
+        except StopIteration as error:  # which would end the generator that the loader is, or look like it
+            raise RuntimeError(
+                f"DataLoader: sample {number!r} of {type(self.dataset).__name__} raised StopIteration"
+            ) from error
         except Exception as error:
             locate(error, f"in sample {number!r} of {type(self.dataset).__name__}")
             raise

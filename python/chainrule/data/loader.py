@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from chainrule._part import is_frame
 from chainrule._validate import integer, real
 from chainrule._warn import warn
 from chainrule.data.collate import default_collate, default_convert
@@ -52,8 +53,9 @@ class DataLoader:
         pin_memory, pin_memory_device, in_order: accepted; memory is the CPU's, and batches always come in order.
         multiprocessing_context: must be None: there are no processes.
 
-    Raises ValueError for arguments that exclude each other. While iterating: what a sample raised, its text
-    with the sample's number; TimeoutError after `timeout` seconds, with the samples that are in work.
+    Raises ValueError for arguments that exclude each other, TypeError for a table, which has no samples by
+    number. While iterating: what a sample raised, its text with the sample's number;
+    TimeoutError after `timeout` seconds, with the samples that are in work.
 
     Example::
 
@@ -82,6 +84,7 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
+        _check_numbered(dataset)
         self.dataset = dataset
         self.batch_size = None if batch_size is None else integer("DataLoader", "batch_size", batch_size)
         self.drop_last = drop_last
@@ -122,6 +125,8 @@ class DataLoader:
                 )
 
     def _check_exclusive(self, shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
+        if not isinstance(shuffle, bool | None):
+            raise ValueError(f"DataLoader: shuffle must be a bool or None, got {shuffle!r}")
         rule = ""
         if self._streams and (shuffle or sampler is not None or batch_sampler is not None):
             rule = "an IterableDataset sets its own order: no shuffle, sampler or batch_sampler"
@@ -264,6 +269,16 @@ class DataLoader:
                 "differs from run to run; draw with chainrule's default generator (cr.rand, cr.randint), which gives "
                 "each sample its own numbers"
             )
+
+
+def _check_numbered(dataset: Any) -> None:
+    """TypeError for tables, which give columns, not samples, by index."""
+    by_name = isinstance(dataset, Mapping) and any(isinstance(key, str) for key in dataset)
+    if is_frame(dataset) or by_name:
+        raise TypeError(
+            f"DataLoader: expects a dataset, whose samples have numbers, got a table ({type(dataset).__name__}); make "
+            "a dataset of its columns of numbers: TensorDataset(cr.tensor(x).float(), cr.tensor(y))"
+        )
 
 
 def _at_once(jobs: Iterator[Job]) -> Iterator[Any]:

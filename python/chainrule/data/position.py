@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chainrule import _core
+from chainrule.data.sampler import BatchSampler
 from chainrule.data.seeding import generators_of, pass_seed
 from chainrule.generator import Generator, default_generator
 from chainrule.tensor import Tensor
@@ -82,7 +83,8 @@ class Position:
         if not isinstance(state, Mapping) or state.get("format") != 1:
             raise ValueError("DataLoader: load_state_dict expects what state_dict() gave")
         for name, here in _kind(loader).items():
-            if state[name] != here:
+            # States of older versions say nothing of the sampler.
+            if name in state and state[name] != here:
                 raise ValueError(
                     f"DataLoader: the state is of another loader: its {name} is {state[name]}, here it is {here}"
                 )
@@ -112,4 +114,12 @@ def _generators(loader: DataLoader) -> list[Generator]:
 def _kind(loader: DataLoader) -> dict[str, Any]:
     """What two loaders must have in common for one to go on where the other was."""
     samples = None if loader._streams or not hasattr(loader.dataset, "__len__") else len(loader.dataset)
-    return {"samples": samples, "batch_size": loader.batch_size, "drop_last": loader.drop_last}
+    batches = loader.batch_sampler
+    sampler = loader.sampler if batches is None else batches
+    sampler = batches.sampler if type(batches) is BatchSampler else sampler
+    return {
+        "samples": samples,
+        "batch_size": loader.batch_size,
+        "drop_last": loader.drop_last,
+        "sampler": None if sampler is None else type(sampler).__name__,
+    }

@@ -265,3 +265,14 @@ def test_frames_whose_row_labels_differ_are_not_paired_by_position():
             call()
     data.train_test_split(x, y.loc[x.index], seed=0)
     data.train_test_split(x.reset_index(drop=True), np.arange(4), y, seed=0)
+
+
+def test_a_class_that_whole_groups_leave_out_of_a_part_is_refused():
+    groups = np.repeat(np.arange(20), 5)
+    labels = (groups == 3).astype(int)
+    with pytest.raises(
+        ValueError, match=r"class 1 has too few samples \(5\) to be in every part \(.*; groups stay whole"
+    ):
+        train_dev_test_split(np.arange(100), groups=groups, stratify=labels)
+    parts = train_dev_test_split(labels, groups=groups, stratify=np.tile([0, 1, 1, 0, 1], 20))
+    assert [len(part) for part in parts] == [80, 10, 10]

@@ -85,7 +85,8 @@ def train_dev_test_split(
     about the largest group.
 
     Returns ``[a_train, a_dev, a_test, b_train, ...]``, marked (``part_of``); raises as ``train_test_split``
-    does, and ValueError for fewer than three groups, and for the dev or test part of a split.
+    does (with `groups` for a class of which whole groups leave a part without any), and
+    ValueError for fewer than three groups, and for the dev or test part of a split.
 
     Example::
 
@@ -115,10 +116,14 @@ def train_dev_test_split(
     if groups is None:
         return _take_parts(arrays, _parts(op, order, totals, stratify, names), names)
     members = class_numbers(op, "groups", groups, count)[1]
-    classes = np.zeros_like(members)
-    if stratify is not None:
-        classes = class_numbers(op, "stratify", stratify, count)[1]
-    return _take_parts(arrays, whole_groups(op, order, totals, members, names, classes), names)
+    if stratify is None:
+        nothing = np.zeros_like(members)
+        return _take_parts(arrays, whole_groups(op, order, totals, members, names, nothing), names)
+    classes, codes = class_numbers(op, "stratify", stratify, count)
+    parts = whole_groups(op, order, totals, members, names, codes)
+    table = np.stack([np.bincount(codes[part], minlength=len(classes)) for part in parts], axis=1)
+    _check_classes(op, classes, np.bincount(codes), table, names, "; groups stay whole")
+    return _take_parts(arrays, parts, names)
 
 
 def apportion(total: int, weights: np.ndarray) -> np.ndarray:
@@ -212,7 +217,7 @@ def _stratified_table(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _check_classes(
-    op: str, classes: np.ndarray, counts: np.ndarray, table: np.ndarray, names: Sequence[str]
+    op: str, classes: np.ndarray, counts: np.ndarray, table: np.ndarray, names: Sequence[str], why: str = ""
 ) -> None:
     empty = np.flatnonzero((table == 0).any(axis=1))
     if len(empty):
@@ -220,7 +225,7 @@ def _check_classes(
         shares = ", ".join(f"{name} {n}" for name, n in zip(names, table[worst], strict=True))
         raise ValueError(
             f"{op}: class {classes[worst]} has too few samples ({counts[worst]}) to be in every "
-            f"part ({shares}); take larger parts, merge classes, or leave stratify out"
+            f"part ({shares}{why}); take larger parts, merge classes, or leave stratify out"
         )
 
 

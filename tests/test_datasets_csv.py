@@ -70,6 +70,26 @@ def test_quotes_separators_names_and_line_ends(written):
     same(read_csv(written("x,x\n3,4\n"), names=["a", "b"])["b"], np.array([4]))
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_empty_line_of_one_column_is_a_missing_value(written, end):
+    path = written("\nlabel\nyes\n\nno\n\n\n".replace("\n", end))
+    same(read_csv(path)["label"], texts("yes", None, "no"))
+    same(read_csv(written("\n5\n"), header=None)["x0"], np.array([np.nan, 5]))
+    with pytest.raises(ValueError, match=r"line 5 \(row 3\), column 'a': 'q' is no number"):
+        read_csv(written("a\n1\n2\n\nq\n"))
+
+
+def test_points_comments_and_stretches_of_a_file(written):
+    path = written('made by hand, 2020\n# units: m\na;b\n1,5;"x # y" # note\n\n# 3;4\n-,25e1;z\nbad\n')
+    table = read_csv(path, sep=";", decimal=",", skiprows=1, comment="#", nrows=2)
+    same(table["a"], np.array([1.5, -2.5]))
+    same(table["b"], texts("x # y", "z"))
+    with pytest.raises(ValueError, match=r"line 8 \(row 2\): 1 fields for 2 columns"):
+        read_csv(path, sep=";", decimal=",", skiprows=1, comment="#")
+    same(read_csv(written("a;b\n1.5;2\n"), sep=";", decimal=",")["a"], texts("1.5"))
+    same(read_csv(written("a\n1\n# no row\n2\n"), comment="#")["a"], np.array([1, 2]))
+
+
 def test_columns_can_be_chosen_and_the_others_are_not_looked_at(written):
     table = read_csv(written("a,bad,b\n1,2,x\n2,y,z\n"), usecols=["b", "a"])
     assert list(table) == ["b", "a"]
@@ -106,6 +126,8 @@ BAD = {
     "empty": ("", "the file is empty"),
     "blank": ("\n\n", "the file is empty"),
     "no rows": ("a,b\n", "no row below the names a, b"),
+    "beyond float64": ("a\n1\n-1e400\n", r"line 3 \(row 1\), column 'a': float64 cannot hold -1e400; .*str"),
+    "NUL": ("a\n1\n2\0\n", r"line 3: a NUL byte.*utf-16"),
     "open quote": ('a,b\n1,"2\n3,4\n', r"line 3: unexpected end of data"),
     "quote inside": ('a\n"1"2\n', r"line 2: ',' expected after '\"'"),
 }
@@ -132,6 +154,9 @@ def test_a_value_that_the_dtype_does_not_fit_is_named(written):
         read_csv(path, dtype={"a": int})
     with pytest.raises(ValueError, match=r"line 2 \(row 0\), column 'b': must be a number, got 'x'"):
         read_csv(path, dtype={"b": float})
+    missing = r"line 2 \(row 0\), column 'a': is missing, which int has no value for; dtype=\{'a': float\}"
+    with pytest.raises(ValueError, match=missing):
+        read_csv(written("a,b\n,x\n1,y\n"), dtype={"a": int})
     with pytest.raises(ValueError, match=r"dtype for 'c', but the columns are a, b"):
         read_csv(path, dtype={"c": int})
     with pytest.raises(ValueError, match=r"dtype of column 'a' must be int, float or str, got 'date'"):
@@ -150,10 +175,16 @@ def test_arguments_are_checked(written, tmp_path):
         ({"header": 1}, "header must be 0 or None, got 1"),
         ({"sep": "||"}, r"sep must be one character, got '\|\|'"),
         ({"engine": "c"}, "engine must be one of csv, pandas, got 'c'"),
+        ({"decimal": ".."}, r"decimal must be one character, got '\.\.'"),
+        ({"nrows": 0}, "nrows must be"),
         ({"names": ["a", "b"]}, r"2 names for 1 columns: a, b"),
     ]:
         with pytest.raises(ValueError, match=message):
             read_csv(path, **options)
+    with pytest.raises(
+        TypeError, match=r"no argument 'parse_dates'; there are path, sep, .*engine, and with engine="
+    ):
+        read_csv(path, parse_dates=True)
     with pytest.raises(FileNotFoundError, match="missing"):
         read_csv(tmp_path / "missing.csv")
 
@@ -164,6 +195,7 @@ def test_pandas_reads_the_same_when_asked(written):
     frame = read_csv(path, engine="pandas", na_values="?")
     assert isinstance(frame, pandas.DataFrame)
     pandas.testing.assert_frame_equal(frame, read_csv(path, na_values="?").to_pandas())
+    assert list(read_csv(path, engine="pandas", nrows=1, index_col="n").index) == [1]
 
 
 def test_without_pandas_the_extra_is_named(written, monkeypatch):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import inspect
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule._validate import choice
+from chainrule._validate import choice, integer
 from chainrule._warn import warn
 from chainrule.datasets._extra import needs
 from chainrule.datasets.columns import Columns
+from chainrule.datasets.csv_lines import decoded, records_of
 
 # The texts that pandas takes for missing values.
 # fmt: off
@@ -40,14 +40,20 @@ def read_csv(
     na_values: Iterable[str] = (),
     keep_default_na: bool = True,
     encoding: str = "utf-8",
+    decimal: str = ".",
+    nrows: int | None = None,
+    skiprows: int = 0,
+    comment: str | None = None,
     engine: str = "csv",
+    **others: Any,
 ) -> Any:
-    """Reads a file of comma-separated values: columns by name. The arguments are those of pandas's function.
+    """Reads a file of comma-separated values: columns by name. The arguments are some of pandas's function.
 
     A column whose values are whole numbers becomes int64 (float64, with NaN, where some are missing), one of numbers
     float64, any other an array of texts with None for what is missing. Missing are the texts that pandas takes for
     it ('', 'NA', 'nan', ... unless `keep_default_na` is False), white space, and those of `na_values`. Numbers may
-    have leading zeros; where these count (a postal code), ask for texts. Empty lines are passed over, as pandas does.
+    have leading zeros; where these count (a postal code), ask for texts. Empty lines are passed over, as pandas does;
+    in a file of one column they are missing values, except before the names and at the end.
 
     Args:
         path: the file.
@@ -56,10 +62,15 @@ def read_csv(
         names: the names of all columns; with ``header=0`` in place of those in the file.
         usecols: the columns to keep, in this order. What is in the others is not looked at.
         dtype: `int`, `float` or `str` (or NumPy's names of these) for all columns, or a dictionary for some. Where
-            there is none, the values decide.
+            there is none, the values decide. A column asked for as `int` must miss nothing.
         encoding: of the file. A byte order mark of UTF-8 is no part of the first name.
+        decimal: what stands for the point in numbers.
+        nrows: how many rows to read; those below are not looked at.
+        skiprows: how many lines to pass over at the start of the file.
+        comment: a character that, outside of quotes, ends what is read of a line, with the blanks before it.
         engine: 'csv', the standard library's reader under the rules here; 'pandas', pandas's own reader (several times
             faster) with its own rules: it fills short rows and lets a column mix numbers and texts.
+        others: further arguments of pandas's function, with ``engine="pandas"`` alone.
 
     Returns:
         Columns; a DataFrame with ``engine="pandas"``.
@@ -67,9 +78,10 @@ def read_csv(
     Raises:
         ValueError: names file and line, and row (the first below the names is 0) and column where there is one: a row
             with more or fewer fields than there are columns, a column that mixes numbers and texts, a value that
-            `dtype` does not fit, an integer that int64 (or, beside missing values, float64) cannot hold, names that
-            are empty or occur twice, bytes that are not of the encoding, a quote that is not closed, a file without
-            rows. A column without any value is NaN and warns.
+            `dtype` does not fit, an integer that int64 (or, beside missing values, float64) cannot hold, a number
+            beyond float64 (1e400), names that are empty or occur twice, bytes that are not of the encoding, NUL
+            bytes, a quote that is not closed, a file without rows. A column without any value is NaN and warns.
+        TypeError: an argument that there is none of.
         FileNotFoundError: there is no such file.
 
     Example:
@@ -80,6 +92,12 @@ def read_csv(
     choice("read_csv", "engine", engine, ("csv", "pandas"))
     if header not in (0, None) or isinstance(header, bool):
         raise ValueError(f"read_csv: header must be 0 or None, got {header!r}")
+    integer("read_csv", "skiprows", skiprows, 0)
+    if nrows is not None:
+        integer("read_csv", "nrows", nrows)
+    for name, sign in (("decimal", decimal), ("comment", comment)):
+        if sign is not None and (not isinstance(sign, str) or len(sign) != 1):
+            raise ValueError(f"read_csv: {name} must be one character, got {sign!r}")
     if isinstance(na_values, str):
         na_values = [na_values]
     if engine == "pandas":
@@ -89,11 +107,22 @@ def read_csv(
             "na_values": list(na_values),
             "keep_default_na": keep_default_na,
             "encoding": encoding,
+            "decimal": decimal,
+            "nrows": nrows,
+            "skiprows": skiprows,
+            "comment": comment,
         }
-        return pandas.read_csv(path, **options)
+        return pandas.read_csv(path, **options, **others)
+    if others:
+        raise TypeError(
+            f"read_csv: no argument {next(iter(others))!r}; there are {', '.join(list(_arguments())[:-1])}, and with "
+            "engine='pandas' those of pandas.read_csv"
+        )
     source = os.fsdecode(path)
-    lines, records = _records(source, _text(source, encoding), sep)
+    text = decoded(source, encoding)
+    lines, records = records_of(source, text, sep, skiprows=skiprows, comment=comment, header=header)
     given = _names(source, lines, records, header, names)
+    lines, records = lines[:nrows], records[:nrows]
     _check_widths(source, lines, records, given)
     wanted = list(given if usecols is None else usecols)
     for name in wanted:
@@ -105,40 +134,12 @@ def read_csv(
     for name in wanted:
         position = given.index(name)
         values = [record[position] for record in records]
-        columns[name] = _Column(source, name, values, lines, missing).array(kinds.get(name))
+        columns[name] = _Column(source, name, values, lines, missing, decimal).array(kinds.get(name))
     return Columns(columns)
 
 
-def _text(source: str, encoding: str) -> str:
-    with open(source, "rb") as file:
-        data = file.read()
-    try:
-        return data.decode(
-            "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-        )
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"read_csv: {source}, line {line}: byte {data[error.start]:#04x} is not {encoding} ({error.reason}); "
-            f"name the file's encoding, perhaps encoding='latin-1'"
-        ) from error
-
-
-def _records(source: str, text: str, sep: str) -> tuple[list[int], list[list[str]]]:
-    """The records that are not empty, and the line on which each ends."""
-    lines, records = [], []
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=sep, strict=True)
-    except TypeError as error:
-        raise ValueError(f"read_csv: sep must be one character, got {sep!r}") from error
-    try:
-        for record in reader:
-            if record:
-                lines.append(reader.line_num)
-                records.append(record)
-    except csv.Error as error:
-        raise ValueError(f"read_csv: {source}, line {reader.line_num}: {error}") from error
-    return lines, records
+def _arguments() -> Iterable[str]:
+    return inspect.signature(read_csv).parameters
 
 
 def _names(
@@ -198,11 +199,20 @@ class _Column:
     """The texts of one column, on the way to an array."""
 
     def __init__(
-        self, source: str, name: str, values: list[str], lines: list[int], missing: frozenset[str]
+        self,
+        source: str,
+        name: str,
+        values: list[str],
+        lines: list[int],
+        missing: frozenset[str],
+        decimal: str,
     ) -> None:
         self.source, self.name, self.values, self.lines = source, name, values, lines
         self.absent = [value in missing or value.isspace() for value in values]
-        self.present = [value for value, absent in zip(values, self.absent) if not absent]
+        # Numbers as Python writes them; where a comma is the point, a point is none.
+        swapped = str.maketrans({decimal: ".", ".": decimal})
+        self.numbers = values if decimal == "." else [value.translate(swapped) for value in values]
+        self.present = [value for value, absent in zip(self.numbers, self.absent) if not absent]
 
     def array(self, kind: str | None) -> np.ndarray:
         """The values as int64, float64, or objects (texts and None). `kind` says which; None: the values do."""
@@ -239,14 +249,19 @@ class _Column:
         if not all(map(pattern.fullmatch, self.present)):
             row = self._first(pattern, False)
             raise ValueError(f"{self._at(row)}: must be {what}, got {self.values[row]!r}")
+        if kind == "int" and any(self.absent):
+            row = self.absent.index(True)
+            raise ValueError(
+                f"{self._at(row)}: is missing, which int has no value for; dtype={{{self.name!r}: float}} makes it NaN"
+            )
 
     def _first(self, pattern: re.Pattern[str], matches: bool) -> int:
         """The first row whose value, if there is one, matches `pattern` or does not."""
         rows = (row for row, absent in enumerate(self.absent) if not absent)
-        return next(row for row in rows if bool(pattern.fullmatch(self.values[row])) == matches)
+        return next(row for row in rows if bool(pattern.fullmatch(self.numbers[row])) == matches)
 
     def _integers(self) -> np.ndarray:
-        numbers = [0 if absent else int(value) for value, absent in zip(self.values, self.absent)]
+        numbers = [0 if absent else int(value) for value, absent in zip(self.numbers, self.absent)]
         some_missing = any(self.absent)
         limit, kind = (_EXACT, "float64, beside missing values,") if some_missing else (2**63 - 1, "int64")
         for row, number in enumerate(numbers):
@@ -257,9 +272,15 @@ class _Column:
         return self._floats() if some_missing else np.array(numbers, dtype=np.int64)
 
     def _floats(self) -> np.ndarray:
-        return np.array(
-            [np.nan if absent else float(value) for value, absent in zip(self.values, self.absent)]
+        numbers = np.array(
+            [np.nan if absent else float(value) for value, absent in zip(self.numbers, self.absent)]
         )
+        for row in np.flatnonzero(np.isinf(numbers)).tolist():
+            if "inf" not in self.numbers[row].lower():
+                raise ValueError(
+                    f"{self._at(row)}: float64 cannot hold {self.values[row]}; dtype={{{self.name!r}: str}} keeps it"
+                )
+        return numbers
 
     def _at(self, row: int) -> str:
         return f"read_csv: {self.source}, line {self.lines[row]} (row {row}), column {self.name!r}"

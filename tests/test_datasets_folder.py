@@ -44,7 +44,7 @@ def test_classes_and_images_are_sorted_by_name(tmp_path):
     assert [data[i] for i in range(len(data))] == [(1, 0), (2, 0), (5, 1), (3, 1), (4, 1)]
     assert data.targets == [0, 0, 1, 1, 1]
     assert data.imgs is data.samples
-    assert data.ignored == [str(tmp_path / "cat" / "notes.txt")]
+    assert data.ignored == [str(tmp_path / "readme.txt"), str(tmp_path / "cat" / "notes.txt")]
     assert data.skipped == []
     assert repr(data) == f"ImageFolder({str(tmp_path)!r}): 5 images, 2 classes"
 
@@ -53,7 +53,7 @@ def test_transforms_and_extensions(tmp_path):
     root = make(tmp_path, PETS)
     data = ImageFolder(root, lambda x: 10 * x, lambda y: -y, read, extensions=(".bmp", ".jpg"))
     assert [data[i] for i in range(len(data))] == [(20, 0), (50, -1)]
-    assert len(data.ignored) == 4
+    assert len(data.ignored) == 5
     assert len(ImageFolder(root, loader=read, extensions=".png")) == 2
 
 
@@ -195,3 +195,31 @@ def test_a_loader_hands_on_the_name_of_the_broken_image(pictures):
     folder = ImageFolder(pictures, lambda image: np.asarray(image.resize((4, 4))))
     with pytest.raises(Exception, match=r"image 1, .*1\.png, cannot be read: UnidentifiedImageError"):
         list(DataLoader(folder, batch_size=2))
+
+
+def test_images_beside_the_classes_and_hidden_ones_are_ignored_and_listed(tmp_path):
+    stray = {".git/1.png": "8", "0.png": "9", "cat/._2.jpg": "9", "cat/.ipynb_checkpoints/2.jpg": "9"}
+    data = ImageFolder(make(tmp_path / ".home", {**PETS, **stray}), loader=read)
+    assert data.classes == ["cat", "dog"]
+    assert [image for image, _ in data] == [1, 2, 5, 3, 4]
+    found = {os.path.relpath(path, data.root) for path in data.ignored}
+    assert found == {"0.png", "cat/._2.jpg", "cat/.ipynb_checkpoints/2.jpg", "cat/notes.txt", "readme.txt"}
+
+
+def test_16_bits_per_pixel_keep_the_upper_8_and_32_are_refused(tmp_path):
+    images = pytest.importorskip("PIL.Image")
+    (tmp_path / "grey").mkdir()
+    values = np.array([[0, 255, 256], [0x7FFF, 0x8000, 0xFFFF]], np.uint16)
+    for ending in ("png", "tiff"):
+        images.fromarray(values).save(tmp_path / "grey" / f"a.{ending}")
+    (tmp_path / "grey" / "a.pgm").write_bytes(b"P5 3 2 65535\n" + values.astype(">u2").tobytes())
+    images.fromarray(values.astype(np.float32)).save(tmp_path / "grey" / "b.tiff")
+    data = ImageFolder(tmp_path)
+    assert len(data) == 4
+    for image, _ in (data[i] for i in range(3)):
+        assert image.mode == "RGB"
+        assert np.asarray(image)[..., 1].tolist() == [[0, 0, 1], [127, 128, 255]]
+    with pytest.raises(
+        ValueError, match=r"image 3, .*b\.tiff, cannot be read: .*mode 'F' \(32 bits\) have no known range"
+    ):
+        data[3]

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from chainrule._validate import choice
 from chainrule._warn import warn
 from chainrule.data.dataset import Dataset
@@ -19,13 +21,14 @@ class ImageFolder(Dataset):
 
     Classes are the folders' names, sorted; their images are sorted by path, those of folders in folders included. A
     sample is (image, class): a PIL image in mode 'RGB' and an int, changed by `transform` and `target_transform`.
-    Files of another extension are listed in `ignored`, and not images here.
+    Files of another extension, files beside the classes' folders and hidden ones (of a name, or in a folder, that
+    begins with a dot) are listed in `ignored`, and not images here. Hidden folders in `root` are no classes.
 
     Args:
         root: the folder of the folders.
         transform: called with each image.
         target_transform: called with each class.
-        loader: path → image; another program than Pillow may read, for instance 16-bit images.
+        loader: path → image; another program than Pillow may read, for instance all 16 bits of an image.
         extensions: the ends of the names of images, in lower case.
         on_error: what becomes of an image that the loader cannot read. 'raise': fetching it raises. 'skip': all images
             are read once, now, and those that fail are left out and listed in `skipped`; 'warn': the same, with a
@@ -36,7 +39,7 @@ class ImageFolder(Dataset):
         classes, class_to_idx: the classes' names; the number of each.
         samples: (path, class) of each image. imgs: the same. targets: the classes alone.
         skipped: (path, reason) of each image that was left out.
-        ignored: paths of files of other extensions.
+        ignored: paths of files that are no images of a class.
 
     Raises:
         FileNotFoundError: no `root`, no folder in it, or a class without an image (names all such classes).
@@ -70,9 +73,11 @@ class ImageFolder(Dataset):
         self.samples: list[tuple[str, int]] = []
         self.skipped: list[tuple[str, str]] = []
         self.ignored: list[str] = []
+        self.ignored.extend(sorted(entry.path for entry in os.scandir(self.root) if not entry.is_dir()))
         for name, label in self.class_to_idx.items():
             for path in _files(os.path.join(self.root, name)):
-                if path.lower().endswith(self.extensions):
+                hidden = f"{os.sep}." in path[len(self.root) :]
+                if path.lower().endswith(self.extensions) and not hidden:
                     self.samples.append((path, label))
                 else:
                     self.ignored.append(path)
@@ -145,16 +150,26 @@ class ImageFolder(Dataset):
 
 
 def pil_loader(path: str) -> Any:
-    """The image in a file, decoded by Pillow, in mode 'RGB'."""
+    """The image in a file, decoded by Pillow, in mode 'RGB'. Of 16 bits per pixel the upper 8 are taken, as Pillow
+    does with colours; ValueError for 32 bits, whose range the file does not say."""
     pillow = needs("ImageFolder", "PIL.Image", "Pillow", "images")
     with open(path, "rb") as file, pillow.open(file) as image:
+        # Older versions of Pillow read 16 bits in mode 'I', as all do of a PGM; both formats have no more.
+        if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+            return pillow.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+        if image.mode in ("I", "F"):
+            raise ValueError(
+                f"pixels of mode {image.mode!r} (32 bits) have no known range; give a loader that scales them"
+            )
         return image.convert("RGB")
 
 
 def _classes(root: str) -> list[str]:
     if not os.path.isdir(root):
         raise FileNotFoundError(f"ImageFolder: {root}: there is no such folder")
-    classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
+    classes = sorted(
+        entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")
+    )
     if not classes:
         raise FileNotFoundError(f"ImageFolder: {root}: no folder of a class in it")
     return classes

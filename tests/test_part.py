@@ -10,6 +10,7 @@ import chainrule as cr
 from chainrule import data
 from chainrule._part import PARTS, marks
 from chainrule.data import mark_part, part_of
+from chainrule.preprocessing import StandardScaler
 
 
 def arrays(n=20):
@@ -221,3 +222,53 @@ def test_marks_travel_through_pandas():
     ]
     assert [part_of(x) for x in lost] == [None] * len(lost)
     assert part_of(mark_part(test, "dev")) == "dev"
+
+
+def test_a_mark_is_found_however_many_things_lie_before_it():
+    test = mark_part(cr.zeros(2, 3), "test")
+    plain = [cr.zeros(2, 3) for _ in range(20)]
+    assert part_of(data.TensorDataset(*plain, test)) == "test"
+    assert part_of(data.ConcatDataset([data.TensorDataset(x) for x in (*plain, test)])) == "test"
+    assert part_of((*plain, test)) == part_of([*plain, test]) == "test"
+
+
+def test_a_dictionary_of_marked_columns_is_marked():
+    x = mark_part(cr.arange(12.0).reshape(6, 2), "test")
+    table = {"a": np.arange(6.0), "b": x[:, 1]}
+    assert part_of(table) == part_of({"a": x.numpy()[:, 0]}) == "test"
+    with pytest.raises(ValueError, match="training part only, got the test part"):
+        StandardScaler().fit(table)
+
+    class Own(data.Dataset):
+        def __init__(self):
+            self.columns = table
+
+    assert part_of(Own()) == "test"
+
+
+def test_windows_and_memoryviews_of_a_marked_array_are_marked():
+    x = mark_part(np.arange(12.0).reshape(6, 2), "test")
+    tricks = np.lib.stride_tricks
+    views = [
+        tricks.sliding_window_view(x, 2, axis=0),
+        tricks.as_strided(x, (3, 2)),
+        np.asarray(memoryview(x)),
+    ]
+    assert [part_of(view) for view in views] == ["test"] * 3
+
+
+def test_columns_of_a_marked_table_are_marked_wherever_they_go():
+    table = cr.datasets.load_penguins()
+    test = data.train_test_split(table, seed=0)[1]
+    kept = [
+        test["year"], test.select(["year", "sex"])["sex"], test.rows([0, 1])["year"], test.to_numpy(), dict(test),
+        cr.tensor(test["year"]), copy.copy(test), {"year": test["year"][3:]},
+    ]  # fmt: skip
+    assert [part_of(x) for x in kept] == ["test"] * len(kept)
+    assert part_of(table) is part_of(table["year"]) is None
+
+
+def test_a_marked_table_as_a_frame_is_marked():
+    pytest.importorskip("pandas")
+    test = data.train_test_split(cr.datasets.load_penguins(), seed=0)[1]
+    assert part_of(test.to_pandas()) == "test"

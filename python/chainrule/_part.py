@@ -65,6 +65,10 @@ def put(x: Any, part: str) -> None:
         _mark_of(Mark)  # pandas hands the mark on without telling: from now on ops have to look
         return
     _mark_of(x).part = part
+    if isinstance(x, dict):  # a table by columns, each of which may be taken out of it
+        for column in x.values():
+            if isinstance(column, np.ndarray):
+                put(column, part)
     if isinstance(x, np.ndarray) and x.size:
         low, high = _span(x)
         owner = _mark_of(_owner(x))
@@ -120,9 +124,15 @@ def is_frame(x: Any) -> bool:
 
 def _owner(array: np.ndarray) -> np.ndarray:
     """The array that a view's memory belongs to."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+    while True:
+        base: Any = array.base
+        if not isinstance(
+            base, np.ndarray
+        ):  # sliding windows and memoryviews stand between a view and its array
+            base = getattr(base, "base", getattr(base, "obj", None))
+        if not isinstance(base, np.ndarray):
+            return array
+        array = base
 
 
 def _span(array: np.ndarray) -> tuple[int, int]:

@@ -6,7 +6,7 @@ keeps a mark and what loses it.
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from chainrule._part import PARTS, get, put, worst
@@ -14,6 +14,7 @@ from chainrule._validate import choice
 from chainrule.data.dataset import Dataset
 
 T = TypeVar("T")
+_MANY = 1000
 
 
 def mark_part(data: T, part: str) -> T:
@@ -54,11 +55,6 @@ def part_of(data: Any) -> str | None:
         part = get(item)
         if part is not None:
             found.append(part)
-        elif isinstance(item, tuple | list):
-            # Of a long list of samples the first ones will do.
-            waiting.extend(value for value in item[:8] if hasattr(value, "__len__"))
-        elif isinstance(item, dict):
-            waiting.extend(value for value in islice(item.values(), 1000) if hasattr(value, "__len__"))
         else:
             waiting.extend(_inside(item))
     return worst(found)
@@ -73,7 +69,13 @@ def parts_of_split(arrays: Any) -> tuple[str, str]:
 
 
 def _inside(item: Any) -> list[Any]:
-    """What a loader or a dataset draws from."""
+    """What a collection, a loader or a dataset draws from."""
+    if isinstance(item, Mapping):
+        item = list(item.values())
+    if isinstance(item, tuple | list):
+        # Of a long list of samples the first ones will do; not of the parts of a dataset.
+        few = item if len(item) <= _MANY else item[:8]
+        return [value for value in few if hasattr(value, "__len__") and not isinstance(value, str)]
     own = getattr(item, "__dict__", {})
     known = [own[name] for name in ("dataset", "datasets", "tensors", "arrays") if name in own]
     if known or not isinstance(item, Dataset):

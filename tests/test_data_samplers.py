@@ -45,6 +45,15 @@ def test_weighted_draws_without_replacement():
     assert sorted(WeightedRandomSampler([1, 0, 3], 2, replacement=False)) == [0, 2]
 
 
+@pytest.mark.parametrize("weight", [5e-324, 1e308])
+@pytest.mark.parametrize("replacement", [True, False])
+def test_weights_of_any_size_are_proportions(weight, replacement):
+    cr.manual_seed(0)
+    sampler = WeightedRandomSampler([weight, weight], 1, replacement=replacement)
+    firsts = sum(next(iter(sampler)) for _ in range(1000))
+    assert 400 < firsts < 600
+
+
 def test_weighted_draws_repeat_with_the_seed():
     def draw():
         sampler = WeightedRandomSampler(np.arange(9), 20, generator=cr.Generator().manual_seed(4))
@@ -148,6 +157,15 @@ def test_strata_come_in_random_order():
     assert (abs(places - 100) < 50).all()
     firsts = np.bincount([order[order != 0][0] for order in orders], minlength=6)[1:]
     assert (abs(firsts - 120) < 50).all()
+
+
+def test_every_sample_is_as_likely_at_every_place_of_strata():
+    cr.manual_seed(0)
+    sampler, passes = StratifiedSampler([0, 0, 0, 1, 1]), 4000
+    counts = np.zeros((5, 5))
+    for _ in range(passes):
+        counts[np.arange(5), list(sampler)] += 1
+    assert abs(counts - passes / 5).max() < 5 * np.sqrt(passes / 5)
 
 
 def test_strata_in_a_loader():

@@ -144,15 +144,16 @@ class WeightedRandomSampler(OrderSampler):
         self.generator = generator
 
     def order(self) -> Tensor:
+        shares = self.weights / self.weights.max()  # their sum does not overflow
         if self.replacement:
             drawn = rand(self.num_samples, dtype=float64, generator=self.generator).numpy()
-            ends = np.cumsum(self.weights)
+            ends = np.cumsum(shares)
             # Below 1, but its product with the sum may round up to the sum: the last positive weight has it.
             numbers = np.searchsorted(ends, drawn * ends[-1], side="right")
-            return from_numpy(np.minimum(numbers, np.flatnonzero(self.weights)[-1]).astype(np.int64))
+            return from_numpy(np.minimum(numbers, np.flatnonzero(shares)[-1]).astype(np.int64))
         drawn = rand(len(self.weights), dtype=float64, generator=self.generator).numpy()
         with np.errstate(divide="ignore"):
-            times = -np.log1p(-drawn) / self.weights
+            times = -np.log1p(-drawn) / shares
         times[self.weights == 0] = np.inf
         return from_numpy(np.argsort(times, kind="stable")[: self.num_samples].astype(np.int64))
 

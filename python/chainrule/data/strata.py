@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule._core import float64
 from chainrule._validate import integer
 from chainrule.creation import from_numpy
 from chainrule.data.labels import class_numbers
 from chainrule.data.sampler import OrderSampler, Sampler
-from chainrule.random import Generator, rand, randperm
+from chainrule.random import Generator, randint, randperm
 from chainrule.tensor import Tensor
 
 
@@ -23,7 +22,8 @@ class StratifiedSampler(OrderSampler):
     class per sample: a tensor, an array, or a list of numbers or texts.
 
     The samples of a class, in random order, are spread evenly over the pass: of n samples number j stands at
-    (j + ½) / n, turned by a random angle (Webster's method of apportionment at every length).
+    (j + ½) / n (Webster's method of apportionment at every length). The pass begins at a random one of all samples
+    and goes round, so that each is as likely at every place.
 
     Raises ValueError for labels that are not one-dimensional, and for NaN.
 
@@ -43,11 +43,12 @@ class StratifiedSampler(OrderSampler):
         by_class = shuffled[np.argsort(self._codes[shuffled], kind="stable")]
         starts = np.repeat(np.cumsum(self._sizes) - self._sizes, self._sizes)
         places = (np.arange(count) - starts + 0.5) / np.repeat(self._sizes, self._sizes)
-        places = (places + rand(1, dtype=float64, generator=self.generator).item()) % 1
         ties = randperm(
             count, generator=self.generator
         ).numpy()  # classes of one size meet at the same places
-        return from_numpy(by_class[np.lexsort((ties, places))])
+        spread = by_class[np.lexsort((ties, places))]
+        first = randint(0, max(count, 1), (1,), generator=self.generator).item()
+        return from_numpy(np.roll(spread, first))
 
     def __len__(self) -> int:
         return len(self._codes)

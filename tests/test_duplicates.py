@@ -64,6 +64,12 @@ def test_rows_with_texts_and_frames():
         duplicates_across(frame, frame[["c", "b", "a"]])
 
 
+def test_a_part_may_be_empty():
+    x = np.ones((3, 2))
+    assert not duplicates_across(x, x[:0])
+    assert not duplicates_across(x.astype(object), x[:0].astype(object))
+
+
 def test_a_long_report_is_cut():
     x = np.arange(20).reshape(10, 2)
     report = duplicates_across(x, np.concatenate([x] * 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,7 @@ def _keys(op: str, parts: Sequence[Any]) -> Iterator[list[Any]]:
     numbers = all(table.dtype.kind in "biuf" for table in tables)
     dtype = np.result_type(*tables) if numbers else np.dtype(object)
     for table in tables:
-        rows = table.reshape(len(table), -1).astype(dtype)
+        rows = table.reshape(len(table), math.prod(table.shape[1:])).astype(dtype)
         yield _bytes(rows) if numbers else [tuple(map(_plain, row)) for row in rows.tolist()]
 
 

@@ -104,9 +104,8 @@ class StratifiedKFold(KFold):
         )
         order = self._order(count)
         fold_of = np.empty(count, dtype=np.int64)
-        for number in range(len(counts)):
-            mine = order[members[order] == number]
-            fold_of[mine] = np.repeat(np.arange(self.n_splits), table[:, number])
+        by_class = order[np.argsort(members[order], kind="stable")]
+        fold_of[by_class] = np.repeat(np.tile(np.arange(self.n_splits), len(counts)), table.T.ravel())
         return fold_of
 
     def _check_classes(self, classes: np.ndarray, counts: np.ndarray) -> None:

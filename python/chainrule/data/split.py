@@ -155,6 +155,9 @@ def _two_sizes(op: str, count: int, train_size: Any, test_size: Any) -> np.ndarr
             return int(rounded(count * float(size)))
         return int(size)
 
+    shares = [size for size in (train_size, test_size) if isinstance(size, float | np.floating)]
+    if len(shares) == 2 and sum(shares) > 1:
+        raise ValueError(f"{op}: train_size={train_size} and test_size={test_size} sum to more than 1")
     test = samples("test_size", test_size, math.ceil)
     train = samples("train_size", train_size, math.floor)
     if test is None:
@@ -197,12 +200,12 @@ def _parts(
     counts = np.bincount(members, minlength=len(classes))
     table = _stratified_table(counts, sizes)
     _check_classes(op, classes, counts, table, names)
+    # Samples that no part asked for (sizes below the total) are marked -1.
+    numbers = np.append(np.arange(len(sizes)), -1)
+    table = np.column_stack([table, counts - table.sum(axis=1)])
     part_of_each = np.empty(len(order), dtype=np.int64)
-    for number in range(len(classes)):
-        mine = order[members[order] == number]
-        # Samples that no part asked for (sizes below the total) are marked -1.
-        taken = np.repeat(np.arange(len(sizes)), table[number])
-        part_of_each[mine] = np.concatenate([taken, np.full(len(mine) - len(taken), -1)])
+    by_class = order[np.argsort(members[order], kind="stable")]
+    part_of_each[by_class] = np.repeat(np.tile(numbers, len(classes)), table.ravel())
     return [order[part_of_each[order] == part] for part in range(len(sizes))]
 
 

@@ -65,10 +65,6 @@ def put(x: Any, part: str) -> None:
         _mark_of(Mark)  # pandas hands the mark on without telling: from now on ops have to look
         return
     _mark_of(x).part = part
-    if isinstance(x, dict):  # a table by columns, each of which may be taken out of it
-        for column in x.values():
-            if isinstance(column, np.ndarray):
-                put(column, part)
     if isinstance(x, np.ndarray) and x.size:
         low, high = _span(x)
         owner = _mark_of(_owner(x))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.data import mark_part
 
 datasets = pytest.importorskip("sklearn.datasets")
 
@@ -61,6 +62,8 @@ def test_every_setting_of_the_search_reaches_the_training(example):
     search = example("search")
     assert set(search.SPACE) == set(USUAL) == set(OTHER)
     table = datasets.load_breast_cancer()
+    for array in (table.data, table.target):  # a search splits the training part
+        mark_part(array, "train")
 
     def losses(settings):
         cr.manual_seed(0)

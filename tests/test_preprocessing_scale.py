@@ -1,5 +1,7 @@
 """Scalers: formulas, constant columns, NaN, rows that do not depend on others, and back."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,27 @@ def test_rounding_does_not_make_a_constant_column_vary():
     with pytest.warns(UserWarning, match="constant"):
         scaler = StandardScaler().fit(np.full((10, 1), 0.1) + np.arange(10)[:, None] % 2 * 1e-17)
     assert scaler.scale_ == 1.0
+
+
+def test_large_values_that_differ_little_have_their_deviation():
+    x = -1e9 + np.array([24, 2, -42, -35, -83, -77, -88, -58])[:, None] * 1e-7
+    exact = np.array([Fraction(v) for v in x[:, 0].tolist()])
+    variance = sum((exact - sum(exact) / len(x)) ** 2) / len(x)
+    assert StandardScaler().fit(x).var_[0] == pytest.approx(float(variance), rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler(), RobustScaler()], ids=repr)
+def test_values_that_vary_more_than_float64_can_tell_are_named(scaler):
+    x = {"a": [1.0, 2.0, 3.0], "b": [-1e308, 1e308, 0.0]}
+    with pytest.raises(ValueError, match=r"column 'b' varies more than .* from -1e\+308 to 1e\+308"):
+        scaler.fit(x)
+    assert not hasattr(scaler, "scale_")
+
+
+def test_the_deviation_of_huge_values_is_named_where_their_squares_overflow():
+    with pytest.raises(ValueError, match="column 'x0' varies more than float64 can tell"):
+        StandardScaler().fit([[1e200], [2e200]])
+    assert MinMaxScaler().fit_transform([[1e200], [2e200]]).tolist() == [[0.0], [1.0]]
 
 
 @every_scaler

@@ -25,7 +25,15 @@ class _Scaler(Transformer):
             raise ValueError(
                 f"{op}: column {frame.names[int(empty.argmax())]!r} has no value in any of {frame.rows} rows"
             )
-        flat = self._learn(x, np.nanmin(x, axis=0), np.nanmax(x, axis=0))
+        low, high = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            flat = self._learn(x, low, high)
+            finite = np.isfinite(getattr(self, "var_", high - low))
+        if not finite.all():
+            j = int(finite.argmin())
+            raise ValueError(
+                f"{op}: column {frame.names[j]!r} varies more than float64 can tell, from {low[j]} to {high[j]}"
+            )
         if flat.any():
             self._say_flat(op, [frame.names[j] for j in np.flatnonzero(flat)])
 
@@ -71,7 +79,8 @@ class StandardScaler(_Scaler):
 
     A constant column becomes 0, with a warning that names it. Integers become float64 (of tensors, float32).
 
-    Raises ValueError for a column without values and for infinity, TypeError for texts; each names column and row.
+    Raises ValueError for a column without values, for infinity and for values whose squares overflow, TypeError for
+    texts; each names its column.
 
     Example::
 
@@ -92,7 +101,11 @@ class StandardScaler(_Scaler):
         average = np.mean if (count == len(x)).all() else np.nanmean
         # The mean of equal numbers may differ from them in the last bit.
         mean = np.where(low == high, low, average(x, axis=0))
-        variance = average((x - mean) ** 2, axis=0)
+        centred = x - mean
+        error = average(
+            centred, axis=0
+        )  # of the mean, by rounding; much where values are large and differ little
+        variance = np.maximum(average(np.square(centred, out=centred), axis=0) - error**2, 0.0)
         # What rounding alone would give counts as constant: the bound of scikit-learn's scaler.
         epsilon = np.finfo(np.float64).eps
         flat = variance <= count * epsilon * variance + (count * mean * epsilon) ** 2

@@ -550,6 +550,52 @@ def test_files_that_are_something_else_are_named(loaded, path):
         cr.load_predictor(path.parent / "none")
 
 
+@pytest.mark.parametrize("version", [None, "1", 0, 1.5, True, [1]])
+def test_a_version_that_is_none_is_named(loaded, path, version):
+    with pytest.raises(ValueError, match="its contents are damaged: version "):
+        cr.load_predictor(altered(path, version=version))
+
+
+def nested(depth, wrap, inner):
+    for _ in range(depth):
+        inner = wrap(inner)
+    return inner
+
+
+def linear(size):
+    return {
+        "layer": "Linear",
+        "args": [],
+        "kwargs": {"in_features": {"value": size}, "out_features": {"value": size}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"architecture": linear(2**25)}, "contents are damaged: MemoryError"),
+        ({"architecture": linear(2**62)}, "load_predictor"),
+        ({"architecture": linear(2**80)}, "load_predictor"),
+        ({"architecture": nested(90, lambda x: {"layer": "Sequential", "children": [["0", x]]}, linear("x"))},
+         "contents are damaged: TypeError"),
+        ({"preprocessing": {"class": "StandardScaler", "params": {}, "fitted": {"a_": {"array": [2**80], "dtype": "<i8",
+          "shape": [1]}}, "output": "default"}}, "contents are damaged: OverflowError"),
+    ],
+)  # fmt: skip
+def test_contents_that_cannot_be_are_named(loaded, path, changes, match):
+    with pytest.raises(ValueError, match=match):
+        cr.load_predictor(altered(path, **changes))
+
+
+def test_a_file_whose_contents_are_no_dictionary_is_named(path):
+    cr.save({"x": cr.zeros(1)}, path)
+    data = path.read_bytes()
+    start, end = data.index(b'{\\"dict'), data.index(b'}"}')
+    path.write_bytes(data[:start] + b'\\"text\\"'.ljust(end - start) + data[end:])
+    with pytest.raises(ValueError, match=r"load_predictor: .*not a predictor"):
+        cr.load_predictor(path)
+
+
 # Written by version 1 of the format: SimpleImputer with an indicator, StandardScaler and OneHotEncoder below a
 # ColumnTransformer; two Linear layers; labels, threshold and schema. zlib, base64.
 VERSION_1 = """

@@ -288,12 +288,15 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     """
     op = f"load_predictor: {os.fspath(path)}"
     content = serialization.load(path)
-    if content.get("format") != _FORMAT:
+    if not isinstance(content, Mapping) or content.get("format") != _FORMAT:
         raise ValueError(f"{op}: not a predictor; chainrule.load reads other files")
-    if content["version"] > _VERSION:
-        raise ValueError(f"{op}: its format is version {content['version']}, known are up to {_VERSION}")
+    version = content.get("version")
+    if type(version) is not int or version < 1:
+        raise ValueError(f"{op}: its contents are damaged: version {version!r}")
+    if version > _VERSION:
+        raise ValueError(f"{op}: its format is version {version}, known are up to {_VERSION}")
     checksum = content.pop("checksum", None)
-    if content["version"] > 1 and checksum != _serving.digest(content):
+    if version > 1 and checksum != _serving.digest(content):
         raise ValueError(f"{op}: damaged: its contents are not those that were written (checksum)")
     try:
         state = _with_arrays(content["preprocessing"])
@@ -310,7 +313,7 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     except ValueError as error:
         known = str(error).startswith(op)
         raise ValueError(str(error) if known else f"{op}: {error}") from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError) as error:
         raise ValueError(f"{op}: its contents are damaged: {type(error).__name__}: {error}") from error
 
 

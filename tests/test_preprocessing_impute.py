@@ -190,3 +190,20 @@ def test_too_few_or_constant_values_take_the_mean():
     imputer = ModelImputer(random_state=0).fit(x)
     assert imputer.networks_ == {}
     assert imputer.transform(x)[7].tolist() == [1.0, 7.0, 7.0]
+
+
+def test_an_imputer_of_pandas_missing_value_can_be_saved():
+    pandas = pytest.importorskip("pandas")
+    x = pandas.DataFrame({"a": pandas.array([1, None, 3], dtype="Int64")})
+    imputer = SimpleImputer(missing_values=pandas.NA).fit(x)
+    assert Transformer.from_state(imputer.state()).transform(x).tolist() == [[1.0], [2.0], [3.0]]
+
+
+@pytest.mark.parametrize("strategy", ["mean", "median", "most_frequent", "constant"])
+def test_the_dtype_does_not_depend_on_what_a_batch_misses(strategy):
+    x = np.array([[1, -1], [3, 5], [3, 5]])
+    imputer = SimpleImputer(missing_values=-1, strategy=strategy).fit(x)
+    assert {imputer.transform(rows).dtype for rows in (x, x[1:], x[:1])} == {np.dtype(np.float64)}
+    if strategy in ("mean", "median"):
+        assert SimpleImputer(strategy=strategy).fit_transform(x).dtype == np.float64
+        assert SimpleImputer(strategy=strategy).fit_transform(cr.tensor(x)).dtype is cr.float32

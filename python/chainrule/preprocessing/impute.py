@@ -11,7 +11,7 @@ from chainrule._validate import choice
 from chainrule.preprocessing.base import Transformer
 from chainrule.preprocessing.missing import MissingIndicator
 from chainrule.preprocessing.table import Frame, check_uniform
-from chainrule.preprocessing.values import is_missing, missing_mask
+from chainrule.preprocessing.values import NUMBERS, is_missing, missing_mask
 
 _STRATEGIES = ("mean", "median", "most_frequent", "constant")
 
@@ -99,8 +99,10 @@ class SimpleImputer(Transformer):
         for j, column in enumerate(frame.columns):
             mask = missing_mask(column)
             value = self.statistics_[j]
+            if column.dtype.kind in "biu" and self.strategy in ("mean", "median"):
+                column = column.astype(np.float32 if frame.source == "tensor" else np.float64)
             if not isinstance(value, str) and not mask.all():
-                column = frame.numbers(op, j)
+                frame.numbers(op, j)  # raises for texts and infinity
             columns.append(filled(column, mask, value))
         if self.indicator_ is not None:
             numbers = [column for column in columns if column.dtype.kind == "f"]
@@ -109,12 +111,18 @@ class SimpleImputer(Transformer):
         return frame.replaced(columns, self._names_out(frame.names))
 
     def _marked_missing(self, frame: Frame) -> Frame:
-        """The frame with `missing_values` as NaN."""
-        if is_missing(self.missing_values):
+        """The frame with `missing_values` as NaN, which makes floats of whole numbers whether there are any or not."""
+        wanted = self.missing_values
+        if is_missing(wanted):
             return frame
         columns = []
         for column in frame.columns:
-            mask = np.fromiter((v == self.missing_values for v in column), np.bool_, len(column))
+            if column.dtype.kind not in "biuf":
+                mask = np.fromiter((v == wanted for v in column), np.bool_, len(column))
+            elif isinstance(wanted, NUMBERS):
+                column, mask = column.astype(np.result_type(column, np.float32)), column == wanted
+            else:
+                mask = np.zeros(len(column), dtype=np.bool_)
             columns.append(filled(column, mask, np.nan))
         return frame.replaced(columns, frame.names)
 

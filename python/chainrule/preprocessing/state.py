@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.preprocessing.table import is_missing
+
 # Dtypes that files hold; others travel as the wider one and come back as they were.
 _WIDER = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
 _KEPT = (np.bool_, np.uint8, np.int64, np.float32, np.float64)
@@ -22,6 +24,8 @@ def encode(op: str, name: str, value: Any) -> Any:
 
     if value is None or isinstance(value, bool | str):
         return value
+    if is_missing(value) and not isinstance(value, float):
+        return None  # pandas's NA, which means the same
     if isinstance(value, np.generic):
         return encode(op, name, value.item())
     if isinstance(value, int | float):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ class Schema:
                 (row, name, plain(value))
                 for name, kind, column in zip(self.names, self.kinds, frame.columns)
                 if kind == wanted
-                for row, value in enumerate(as_they_were(column))
+                for row, value in _suspects(kind, column)
                 if not is_missing(value) and not _fits(kind, value)
             ]
             if bad:
@@ -113,6 +113,13 @@ def _kind(column: np.ndarray) -> str:
     if was(column) == "bool":
         return "bool"
     return {"b": "bool", "O": "category", "U": "category"}.get(column.dtype.kind, "number")
+
+
+def _suspects(kind: str, column: np.ndarray) -> Iterable[tuple[int, Any]]:
+    """Rows whose value may not fit, with it: where numbers are wanted, of a column of numbers the infinite ones."""
+    if column.dtype.kind in "iuf" and kind != "bool" and was(column) != "bool":
+        return ((int(row), column[row]) for row in np.flatnonzero(np.isinf(column)))
+    return enumerate(as_they_were(column))
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -101,6 +101,12 @@ BAD_TABLES = {
     "a list": ([1, 2], TypeError, "a list must hold rows; item 0 is 1"),
     "nothing": ([], ValueError, "an empty list has no columns"),
     "no rows": (np.zeros((0, 3)), ValueError, "needs rows and columns, got 0 and 3"),
+    "a mask": (np.ma.masked_array([[1.0], [2.0]], [[0], [1]]), TypeError, r"x.filled\(numpy.nan\)"),
+    "a masked column": (
+        {"a": np.ma.masked_array([1, 2], [0, 1])},
+        TypeError,
+        "a masked array's mask would be lost",
+    ),
     "a vector": (np.zeros(3), ValueError, r"got shape \[3\]; one column is x.reshape\(-1, 1\)"),
     "a text": ("abc", TypeError, "expects an array, tensor, frame, dictionary or rows, got str"),
     "complex": (np.zeros((2, 2), complex), TypeError, "got dtype complex128"),
@@ -286,3 +292,30 @@ def test_missing_marks_of_objects_are_one_kind():
     frame = read_table("test", [[None, "a"], [float("nan"), None], [1, np.nan]])
     np.testing.assert_array_equal(frame.columns[0], [np.nan, np.nan, 1.0])
     assert frame.columns[1].tolist()[:2] == ["a", None]
+
+
+def test_whole_numbers_that_float64_would_change_stay_what_they_are():
+    number = 2**53 + 1
+    for rows in (
+        [[number], [number + 1], [None]],
+        [[2**70], [2**70 + 1]],
+        [[10**400], [1]],
+        {"x0": [number, number - 1, np.nan]},
+    ):
+        column = read_table("test", rows).columns[0]
+        encoder = OrdinalEncoder().fit(rows)
+        assert len(set(encoder.transform(rows)[:2, 0])) == 2
+        assert encoder.inverse_transform(encoder.transform(rows))[:2, 0].tolist() == column[:2].tolist()
+    rows = [[2**53 + 1], [2**53 + 3], [None]]  # to what computes, numbers are float64
+    np.testing.assert_array_equal(MinMaxScaler().fit_transform(rows), [[0.0], [1.0], [np.nan]])
+    with pytest.raises(ValueError, match="'x0' must be finite, row 1 is an int of 1329 bits"):
+        StandardScaler().fit([[1], [-(10**400)]])
+    assert read_table("test", [[2**60], [None]]).columns[0].dtype == np.float64
+    assert read_table("test", [[number], [0.5]]).columns[0].dtype == np.float64
+
+
+def test_whole_numbers_of_a_frame_with_missing_ones_stay_what_they_are():
+    pandas = pytest.importorskip("pandas")
+    number = 2**53 + 1
+    frame = pandas.DataFrame({"id": pandas.array([number, None, number + 1], dtype="Int64")})
+    assert read_table("test", frame).columns[0].tolist()[::2] == [number, number + 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,6 +16,7 @@ from chainrule.preprocessing.values import (
     is_missing,
     kind_of,
     missing_mask,
+    only_texts,
     plain,
     shown,
 )
@@ -62,14 +64,18 @@ def codes(categories: np.ndarray, column: np.ndarray) -> np.ndarray:
         same = (categories[found] == column) | (missing_mask(categories)[found] & missing_mask(column))
         return np.where(same, found, UNKNOWN).astype(np.int64)
     lookup = _lookup(categories)
-    keys = (None if is_missing(value) else value for value in column.tolist())
-    return np.fromiter((lookup.get(key, UNKNOWN) for key in keys), dtype=np.int64, count=len(column))
+    keys = column.tolist()
+    if not only_texts(keys):
+        keys = [None if type(key) is not str and is_missing(key) else key for key in keys]
+    return np.fromiter(map(lookup.get, keys, itertools.repeat(UNKNOWN)), dtype=np.int64, count=len(column))
 
 
 def refuse_other_kinds(op: str, name: str, column: np.ndarray, categories: np.ndarray) -> None:
     """BadRowsError for values that are no text, number or bool as the categories are: they would be unknown, without
     anybody having forgotten a category. A bool and a number that are equal are the same category."""
     wanted, column = column_kind(categories), as_they_were(column)
+    if wanted == "text" and column.dtype == object and only_texts(column):
+        return
     if wanted is None or (column.dtype.kind != "O" and column_kind(column) == wanted):
         return
     equal = set() if wanted == "text" else set(categories.tolist())

@@ -13,10 +13,12 @@ from chainrule.creation import from_numpy
 from chainrule.preprocessing.values import (
     MISSING_TYPES,
     NUMBERS,
+    changes_as_float,
     fit_float,
     fits_float,
     is_missing,
     kind_of,
+    only_texts,
     plain,
     remembering,
     shown,
@@ -129,6 +131,7 @@ def read_table(op: str, X: Any) -> Frame:
         return X
     if isinstance(X, Tensor):
         return _from_block(op, X.detach().numpy(), "tensor")
+    _refuse_masked(op, X)
     if isinstance(X, np.ndarray):
         return _from_block(op, np.asarray(X), "array")
     if is_pandas(X) and hasattr(X, "columns"):
@@ -171,7 +174,9 @@ def is_pandas(value: Any) -> bool:
 
 def check_uniform(op: str, name: str, column: np.ndarray) -> None:
     """TypeError, with two rows, for a column that mixes numbers and texts or holds something else."""
-    if column.dtype.kind in "biufU":
+    if column.dtype.kind in "biufU" or only_texts(column):
+        return
+    if all(type(value) is str or is_missing(value) for value in column):
         return
     first: dict[str, tuple[int, Any]] = {}
     for row, value in enumerate(column):
@@ -193,7 +198,8 @@ def check_uniform(op: str, name: str, column: np.ndarray) -> None:
 
 
 def tidy(values: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """A column from Python objects: numbers, with None as NaN, become an array of numbers; the rest stays objects."""
+    """A column from Python objects: numbers, with None as NaN, become an array of numbers; the rest stays objects, and
+    so do whole numbers that no dtype holds as they are."""
     types = set(map(type, values))
     if any(issubclass(kind, np.ndarray | Tensor | Decimal) for kind in types):
         values = [plain(value) for value in values]
@@ -203,21 +209,34 @@ def tidy(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     bools = {kind for kind in numbers if issubclass(kind, bool | np.bool_)}
     mixed = bool(bools and numbers - bools)
     if types - missing - numbers or mixed or not types or not fit_float(values, numbers):
-        out = np.empty(len(values), dtype=object)
-        for row, v in enumerate(values):  # one by one: NumPy would take lists apart
-            out[row] = np.nan if type(v).__name__ in MISSING_TYPES[1:] else v
-        return out
-    if missing or any(issubclass(kind, float | np.floating) for kind in numbers):
+        return _objects(values, missing)
+    whole = not any(issubclass(kind, float | np.floating) for kind in numbers)
+    if missing or not whole:
+        has_ints = any(issubclass(kind, int | np.integer) for kind in numbers - bools)
+        if has_ints and changes_as_float(values):
+            return _objects(values, missing)
         out = np.empty(len(values), dtype=np.float64)
-        out[:] = [np.nan if type(v).__name__ in MISSING_TYPES else v for v in values]
-        whole = not any(issubclass(kind, float | np.floating) for kind in numbers)
+        out[:] = [np.nan if type(v) in missing else v for v in values] if missing else list(values)
         return remembering(out, "bool" if bools else "int") if whole and numbers else out
     if bools:
         return np.array(list(values), dtype=np.bool_)
     try:
         return np.array(list(values), dtype=np.int64)
     except OverflowError:
-        return np.array(list(values), dtype=np.float64)
+        exact = not changes_as_float(values)
+        return np.array(list(values), dtype=np.float64) if exact else _objects(values, missing)
+
+
+def _objects(values: Sequence[Any] | np.ndarray, missing: set[type]) -> np.ndarray:
+    """With None and NaN for what is missing."""
+    marks = missing - {type(None)}
+    out = np.empty(len(values), dtype=object)
+    if only_texts(values):
+        out[:] = list(values)
+        return out
+    for row, v in enumerate(values):  # one by one: NumPy would take lists apart
+        out[row] = np.nan if type(v) in marks else v
+    return out
 
 
 def default_names(count: int) -> tuple[str, ...]:
@@ -235,6 +254,11 @@ def _from_block(op: str, array: np.ndarray, source: str) -> Frame:
     if array.dtype.kind not in "biufU":
         raise TypeError(f"{op}: expects numbers, bools, texts or objects, got dtype {array.dtype}")
     return Frame(tuple(array.T), names, len(array), source=source, block=array)
+
+
+def _refuse_masked(op: str, array: Any) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{op}: a masked array's mask would be lost; give NaN instead: x.filled(numpy.nan)")
 
 
 def _from_pandas(op: str, X: Any) -> Frame:
@@ -259,6 +283,8 @@ def _from_series(series: Any) -> np.ndarray:
     if isinstance(series.dtype, np.dtype) and kind in "biuf":
         return series.to_numpy()
     if kind in "biuf" and series.isna().any():
+        if kind in "iu" and changes_as_float(series.dropna().tolist()):
+            return tidy(series.to_numpy(dtype=object))
         column = series.to_numpy(dtype=np.float64, na_value=np.nan)
         return column if kind == "f" else remembering(column, "bool" if kind == "b" else "int")
     column = tidy(series.to_numpy(dtype=object))
@@ -294,6 +320,7 @@ def read_column(op: str, name: str, value: Any) -> np.ndarray:
         raise ValueError(f"{op}: {name!r} must have one dimension, got a frame; one column is frame['name']")
     elif is_pandas(value):
         return _from_series(value)
+    _refuse_masked(op, value)
     is_ready = isinstance(value, np.ndarray) and (value.dtype != object or value.ndim != 1)
     column = np.asarray(value) if is_ready else tidy(value)
     if column.ndim != 1:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.tensor import Tensor
 
 NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+_EXACT = 2**53  # up to there float64 has every integer
 MISSING_TYPES = ("NoneType", "NAType", "NaTType")  # None and pandas's marks
 
 
@@ -88,12 +89,25 @@ def fits_float(value: Any) -> bool:
     return True
 
 
+def changes_as_float(values: Sequence[Any]) -> bool:
+    """Whether these are whole numbers, some perhaps missing, and float64 has another one in place of some."""
+    if any(isinstance(v, float | np.floating) and v == v for v in values):
+        return False
+    return any(not is_missing(v) and abs(v) > _EXACT and int(float(v)) != int(v) for v in values)
+
+
+def only_texts(values: Any) -> bool:
+    """Whether all are texts and none is missing: the usual case of categories, told fast."""
+    return set(map(type, values)) == {str}
+
+
 def missing_mask(column: np.ndarray) -> np.ndarray:
     """Where a column has no value."""
     if column.dtype.kind == "f":
         return np.isnan(column)
-    if column.dtype == object:
-        return np.fromiter(map(is_missing, column), dtype=np.bool_, count=len(column))
+    if column.dtype == object and not only_texts(column):
+        found = (type(value) is not str and is_missing(value) for value in column)
+        return np.fromiter(found, dtype=np.bool_, count=len(column))
     return np.zeros(len(column), dtype=np.bool_)
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
+
+from peer import Peer
 
 CASES = ["a + b", "a * b", "relu", "sigmoid", "step 30-64-32-1"]
 TARGETS = {"step 30-64-32-1": 1 / 3}  # time against PyTorch's; 0.6 for single ops
@@ -72,26 +72,10 @@ def worker(name: str, threads: int) -> None:
         print((time.perf_counter() - start) / count, flush=True)
 
 
-class Peer:
-    def __init__(self, name: str, threads: int) -> None:
-        command = [sys.executable, os.path.abspath(__file__), "--worker", name, "--threads", str(threads)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self.process.stdout.readline().strip() != "ready":
-            raise SystemExit(f"{name} did not start; install the extra `peers`")
-
-    def time(self, case: str) -> float:
-        time.sleep(0.2)  # the other library's idle threads stop spinning
-        self.process.stdin.write(case + "\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def measure(rounds: int, threads: int) -> list[dict]:
-    ours, theirs = Peer("chainrule", threads), Peer("torch", threads)
+    ours, theirs = (
+        Peer(__file__, name, "--threads", str(threads), pause=0.2) for name in ("chainrule", "torch")
+    )
     times: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
     for _ in range(rounds):
         for case in CASES:

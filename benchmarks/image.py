@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from peer import Peer
 
 IMAGES, SIZE, PADDING, DEGREES, REPEATS = 128, 32, 4, 15, 5
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
@@ -144,29 +143,15 @@ def worker(library: str, threads: int) -> None:
         print((time.perf_counter() - start) / REPEATS, flush=True)
 
 
-class Peer:
-    def __init__(self, library: str, threads: int) -> None:
-        command = [sys.executable, os.path.abspath(__file__), "--worker", library, "--threads", str(threads)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self.process.stdout.readline().strip() != "ready":
-            raise SystemExit(f"{library} did not start")
-
-    def time(self, mode: str) -> float:
-        time.sleep(0.05)  # the other library's idle threads stop spinning
-        self.process.stdin.write(mode + "\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def measure(rounds: int) -> list[dict]:
     libraries = list(LIBRARIES[:2])
     if importlib.util.find_spec("torchvision"):
         libraries.append("torchvision")
-    peers = {(name, threads): Peer(name, threads) for name in libraries for threads in TARGETS}
+    peers = {
+        (name, threads): Peer(__file__, name, "--threads", str(threads), pause=0.05)
+        for name in libraries
+        for threads in TARGETS
+    }
     times = {(mode, name, threads): [] for mode in MODES for name, threads in peers}
     for _ in range(rounds):
         for mode, library, threads in times:

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from peer import Peer
 
 ROWS, COLUMNS, BATCH = 100_000, 20, 256
 # chainrule's time against theirs, at most.
@@ -108,26 +107,8 @@ def worker(name: str) -> None:
         print(statistics.median(times), flush=True)
 
 
-class Peer:
-    def __init__(self, name: str) -> None:
-        command = [sys.executable, os.path.abspath(__file__), "--worker", name]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self.process.stdout.readline().strip() != "ready":
-            raise SystemExit(f"{name} did not start; install the extra `peers`")
-
-    def time(self) -> float:
-        time.sleep(0.1)  # the other processes' idle threads stop spinning
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def measure(rounds: int) -> list[dict]:
-    peers = {name: Peer(name) for name in NAMES}
+    peers = {name: Peer(__file__, name) for name in NAMES}
     times: dict[str, list[float]] = {name: [] for name in NAMES}
     for _ in range(rounds):
         for name, peer in peers.items():

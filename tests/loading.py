@@ -1,7 +1,10 @@
 """What tests of loader threads load: samples that draw and take their time; loaders of every kind."""
 
+import gc
 import threading
 import time
+
+import pytest
 
 import chainrule as cr
 from chainrule.data import (
@@ -104,3 +107,13 @@ def epochs(make, count=2, **settings):
 
 def loader_threads():
     return [t for t in threading.enumerate() if t.name.startswith("chainrule-loader")]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    yield
+    gc.collect()
+    end = time.monotonic() + 3
+    while loader_threads() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not loader_threads()

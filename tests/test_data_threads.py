@@ -16,18 +16,7 @@ from chainrule.data import (
     Dataset,
     TensorDataset,
 )
-from loading import Drawing, bits, epochs, loader_threads
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    yield
-    gc.collect()
-    end = time.monotonic() + 3
-    while loader_threads() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not loader_threads()
-
+from loading import Drawing, bits, epochs, loader_threads, no_thread_is_left  # noqa: F401
 
 # ---- endings ----
 

@@ -1,6 +1,5 @@
 """Loader threads give the same batches for any number of them, and errors that name the sample."""
 
-import gc
 import sys
 import time
 import traceback
@@ -21,18 +20,7 @@ from chainrule.data import (
     WeightedRandomSampler,
     get_worker_info,
 )
-from loading import LOADERS, Drawing, bits, epochs, loader_threads
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    yield
-    gc.collect()
-    end = time.monotonic() + 3
-    while loader_threads() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not loader_threads()
-
+from loading import LOADERS, Drawing, bits, epochs, loader_threads, no_thread_is_left  # noqa: F401
 
 # ---- the same batches ----
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule._validate import choice
-from chainrule.creation import from_numpy
 from chainrule.data.aligned import check_row_labels, length
+from chainrule.data.split import take_rows
 from chainrule.preprocessing.base import Transformer, _marked
-from chainrule.preprocessing.table import Frame, is_pandas, read_table
+from chainrule.preprocessing.table import Frame, read_table
 from chainrule.preprocessing.values import missing_mask
-from chainrule.tensor import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,7 @@ def drop_missing(X: Any, *arrays: Any, columns: Sequence[str | int] | None = Non
         raise ValueError(f"{op}: each of {frame.rows} rows misses a value; missing per column: {counts}")
     kept = np.flatnonzero(~bad)
     report = DropReport(frame.rows, int(bad.sum()), counts, kept)
-    return (*(_marked(_take(item, kept), item) for item in (X, *arrays)), report)
+    return (*(_marked(_rows(item, kept), item) for item in (X, *arrays)), report)
 
 
 class MissingIndicator(Transformer):
@@ -116,15 +115,5 @@ def _position(op: str, frame: Frame, column: str | int) -> int:
     raise ValueError(f"{op}: no column {column!r}; there are {', '.join(frame.names)}")
 
 
-def _take(data: Any, kept: np.ndarray) -> Any:
-    if isinstance(data, Tensor):
-        return data.index_select(0, from_numpy(kept.astype(np.int64)))
-    if isinstance(data, np.ndarray):
-        return data[kept]
-    if is_pandas(data):
-        return data.iloc[kept]
-    if hasattr(data, "rows"):  # datasets.Columns
-        return data.rows(kept)
-    if isinstance(data, Mapping):
-        return {name: _take(column, kept) for name, column in data.items()}
-    return type(data)(data[i] for i in kept.tolist())
+def _rows(data: Any, kept: np.ndarray) -> Any:
+    return tuple(take_rows(data, kept)) if isinstance(data, tuple) else take_rows(data, kept)

@@ -1,6 +1,7 @@
 """Threads, instruction sets, import: what the environment decides."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -23,6 +24,14 @@ def test_import_loads_nothing_heavy():
     _, out, _ = run(code)
     loaded = set(out.split())
     assert not loaded & {"tqdm", "matplotlib", "sklearn", "safetensors", "multiprocessing", "torch"}
+
+
+def test_the_extension_reads_no_locale():
+    """Beside another copy of the C++ library, streams find the locales of the wrong one: the import crashed where
+    that library was linked statically and NumPy had loaded the shared one before."""
+    extension = pathlib.Path(_core.__file__).read_bytes()
+    names = [b"St6locale", b"ios_base", b"basic_ifstream", b"basic_ostringstream"]
+    assert [name for name in names if name in extension] == []
 
 
 @pytest.mark.skipif(_core.isa() == "neon", reason="x86-64 only")

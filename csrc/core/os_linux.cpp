@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdio>
 #include <ctime>
 #include <exception>
-#include <fstream>
 #include <limits>
-#include <sstream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,17 @@ int affinity_cpus() {
   return std::max(1, CPU_COUNT_S(sizeof sets, sets));
 }
 
+// Nothing where the file cannot be read.
+std::string contents(const std::string& path) {
+  const auto close = [](std::FILE* file) { std::fclose(file); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "re"), close);
+  std::string all;
+  if (!file) return all;
+  char part[4096];
+  while (const size_t n = std::fread(part, 1, sizeof part, file.get())) all.append(part, n);
+  return all;
+}
+
 // The directories that may hold limits of this process for a cgroup controller, v2 and v1: its own group and
 // every ancestor. A container may see its group's path as the host's, so the mount's root is always tried.
 std::vector<std::string> cgroup_directories(const std::string& controller) {
@@ -52,8 +64,10 @@ std::vector<std::string> cgroup_directories(const std::string& controller) {
       path.resize(path.find_last_of('/') == std::string::npos ? 0 : path.find_last_of('/'));
     }
   };
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // id:controller,controller:/path
+  const std::string groups = contents("/proc/self/cgroup");
+  for (size_t start = 0, end; start < groups.size(); start = end + 1) {
+    end = std::min(groups.find('\n', start), groups.size());
+    const std::string line = groups.substr(start, end - start);  // id:controller,controller:/path
     const size_t first = line.find(':');
     const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
@@ -72,10 +86,17 @@ std::vector<std::string> cgroup_directories(const std::string& controller) {
 
 // Numbers at the head of a small file; reading stops at what is not a number, such as "max".
 std::vector<int64_t> numbers_in(const std::string& file) {
-  std::ifstream in(file);
+  const std::string all = contents(file);
   std::vector<int64_t> numbers;
-  for (int64_t value; in >> value;) numbers.push_back(value);
-  return numbers;
+  const char *at = all.data(), *const end = at + all.size();
+  while (true) {
+    while (at < end && (*at == ' ' || *at == '\n')) ++at;
+    int64_t value = 0;
+    const auto [next, error] = std::from_chars(at, end, value);
+    if (error != std::errc{}) return numbers;
+    numbers.push_back(value);
+    at = next;
+  }
 }
 
 // The tightest cgroup quota in whole processors; INT_MAX when there is none.

@@ -93,7 +93,6 @@ def test_a_row_alone_gives_the_same_bits_as_among_others():
         (make_column_selector("^[bc]$"), "bc"),
         ([], ""),
     ],
-    ids=str,
 )
 def test_columns_are_chosen_by_name_number_slice_mask_and_kind(columns, chosen):
     made = ColumnTransformer([("take", "passthrough", columns)], verbose_feature_names_out=False).fit(TABLE)

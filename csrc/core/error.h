@@ -36,7 +36,8 @@ void append_text(std::string& out, const Part& part) {
     out += part;
   } else if constexpr (std::floating_point<Part>) {
     char digits[32];
-    out.append(digits, std::to_chars(digits, digits + sizeof digits, part, std::chars_format::general, 6).ptr);
+    out.append(digits,
+               std::to_chars(digits, digits + sizeof digits, part, std::chars_format::general, 6).ptr);
   } else {
     out += std::to_string(part);
   }
@@ -45,8 +46,8 @@ void append_text(std::string& out, const Part& part) {
 // Joins its arguments into one string, for error texts. A part may be a function without arguments that gives
 // the text: rules are checked on every call and broken on few, so what takes work to write waits until then.
 //
-// No streams, here or anywhere: they read locales, of which a process that holds two copies of the C++ library
-// (one linked statically into an extension) finds the wrong one, and crashes.
+// No streams, here or anywhere: they read locales, of which a process that holds two copies of the C++
+// library (one linked statically into an extension) finds the wrong one, and crashes.
 template <class... Parts>
 std::string text(const Parts&... parts) {
   std::string out;

@@ -23,6 +23,12 @@ Unit unit_of(const ConvCol2imPlan& plan, int64_t index) {
   return u;
 }
 
+// What a slot's thread has packed so far.
+struct alignas(64) Packed {
+  int64_t own = -1;  // the unit or block in its buffer
+  bool shared = false;
+};
+
 template <class T>
 struct Col2im {
   static constexpr int64_t kNR = gemm::kNR<T>, kAStep = gemm::kAStep<T>;
@@ -138,26 +144,23 @@ struct Col2im {
     }
   }
 
-  // Packs what all tasks share.
-  void pack_shared() const {
+  // Packs one of so many parts of what all tasks share.
+  void pack_shared(int64_t part, int64_t parts, T* to) const {
     const int64_t each = plan.shared_weights ? plan.blocks() : plan.units(), total = plan.groups * each;
-    parallel(plan.pack_tasks, [&](int64_t task) {
-      for (int64_t i = task * total / plan.pack_tasks; i < (task + 1) * total / plan.pack_tasks; ++i) {
-        if (plan.shared_weights) {
-          pack_weights(i / each, i % each, shared + i * weights_size());
-        } else {
-          pack_source(i / each, unit_of(plan, i % each), shared + i * source_size());
-        }
+    for (int64_t i = part * total / parts; i < (part + 1) * total / parts; ++i) {
+      if (plan.shared_weights) {
+        pack_weights(i / each, i % each, to + i * weights_size());
+      } else {
+        pack_source(i / each, unit_of(plan, i % each), to + i * source_size());
       }
-    });
+    }
   }
 
   // Items are blocks of filters times units; those that share what the task packs follow one another.
-  void run_task(int64_t task, int64_t* table, T* buffer) const {
+  void run_task(int64_t task, int64_t& packed, const T* common, int64_t* table, T* buffer) const {
     const int64_t units = plan.units(), blocks = plan.blocks(), total = plan.groups * units * blocks;
     const int64_t inner = plan.shared_weights ? blocks : units, outer = plan.shared_weights ? units : blocks;
     T* const results = buffer + plan.own;
-    int64_t packed = -1;
     for (int64_t i = task * total / plan.tasks; i < (task + 1) * total / plan.tasks; ++i) {
       const int64_t group = i / (inner * outer), o = i / inner % outer;
       const int64_t block = plan.shared_weights ? i % inner : o;
@@ -171,7 +174,7 @@ struct Col2im {
         }
       }
       const T* const from =
-          shared + (group * inner + i % inner) * (plan.shared_weights ? weights_size() : source_size());
+          common + (group * inner + i % inner) * (plan.shared_weights ? weights_size() : source_size());
       multiply(plan.shared_weights ? from : buffer, plan.shared_weights ? buffer : from, rows(block),
                round_up(u.images * u.positions, kNR), results);
       add_products(group, u, block, results, table);
@@ -183,11 +186,10 @@ template <class T>
 Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
   const ConvCol2imPlan& plan = data.as<ConvCol2imPlan>();
   static_assert(sizeof(simd::LaneMask<T>) <= kConvMaskBytes);
-  auto* const masks = static_cast<simd::LaneMask<T>*>(workspace);
-  const ResultRows<T> result_rows{.plan = plan, .masks = masks};
+  const ResultRows<T> result_rows(plan, workspace);
   int64_t* const tables =
       reinterpret_cast<int64_t*>(static_cast<char*>(workspace) +
-                                 round_up(result_rows.chunks() * plan.axis[1].kernel * kConvMaskBytes, 64));
+                                 round_up(result_rows.chunks * plan.axis[1].kernel * kConvMaskBytes, 64));
   T* const shared = reinterpret_cast<T*>(tables + plan.tasks * plan.table);
   const Col2im<T> way{.plan = plan,
                       .source = in.at<const T>(0),
@@ -197,10 +199,21 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
                       .result_rows = result_rows,
                       .shared = shared};
   result_rows.make_masks();
-  way.pack_shared();
-  parallel_slots(plan.tasks, [&](int64_t task, int64_t slot) {
-    way.run_task(task, tables + slot * plan.table, shared + plan.shared + slot * plan.buffer);
-  });
+  // Few threads pack what they share once each: one region, and nothing that another core has written is
+  // read.
+  const bool copied = plan.copies >= plan.tasks || plan.copies >= chainrule_threads();
+  if (!copied) {
+    parallel(plan.pack_tasks, [&](int64_t task) { way.pack_shared(task, plan.pack_tasks, shared); });
+  }
+  Packed packed[kMaxShards];
+  T* const buffers = shared + plan.copies_of_shared() * plan.shared;
+  auto body = [&](int64_t task, int64_t slot) {
+    T* const common = shared + (copied ? slot * plan.shared : 0);
+    if (copied && !packed[slot].shared) way.pack_shared(0, 1, common);
+    packed[slot].shared = true;
+    way.run_task(task, packed[slot].own, common, tables + slot * plan.table, buffers + slot * plan.buffer);
+  };
+  parallel_slots(plan.tasks, body, copied ? plan.copies : kAnyThreads);
   return {};
 }
 

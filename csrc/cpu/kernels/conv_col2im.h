@@ -35,6 +35,7 @@ struct ConvCol2imPlan {
   int64_t columns;                            // positions of a unit at most, whole panels
   int64_t table;                              // entries of a task's table: the terms of a result row
   int64_t shared, own;                        // elements packed once, packed by a task
+  int64_t copies;                             // of what is shared, for so many threads; 1: all read the same
   int64_t buffer;                             // elements of a task
   int64_t pack_tasks, tasks;
 
@@ -44,6 +45,7 @@ struct ConvCol2imPlan {
     const int64_t out = axis[1].out > 2 ? axis[1].out : 2;
     return axis[1].stride < out ? axis[1].stride : out;
   }
+  [[gnu::always_inline]] int64_t copies_of_shared() const { return copies < tasks ? copies : tasks; }
   [[gnu::always_inline]] int64_t blocks() const { return ceil_div(filters, split); }
   [[gnu::always_inline]] int64_t units() const { return ceil_div(images, batch) * bands; }  // of a group
 };

@@ -39,25 +39,27 @@ struct ResultRows {
   static constexpr int64_t kLanes = simd::kLanes<T>;
 
   const ConvCol2imPlan& plan;
-  const Col2imAxis& w = plan.axis[1];
+  const Col2imAxis& w;
+  int64_t chunks;  // vectors of a phase
+  // Chunks [first, last) read whole vectors, whatever the tap, and are whole in the result.
+  int64_t first, last;
   simd::LaneMask<T>* masks;  // [chunk][kw]
 
-  int64_t chunks() const { return ceil_div(ceil_div(w.out, w.stride), kLanes); }
+  ResultRows(const ConvCol2imPlan& p, void* workspace)
+      : plan(p),
+        w(p.axis[1]),
+        chunks(ceil_div(ceil_div(w.out, w.stride), kLanes)),
+        first(lesser(chunks, ceil_div(greater(Shift(w, w.kernel - 1).elements, 0), kLanes))),
+        last(greater(first, lesser(w.source + Shift(w, 0).elements, w.out / w.stride) / kLanes)),
+        masks(static_cast<simd::LaneMask<T>*>(workspace)) {}
 
   void make_masks() const {
-    for (int64_t c = 0; c < chunks(); ++c) {
+    for (int64_t c = 0; c < chunks; ++c) {
       for (int64_t kw = 0; kw < w.kernel; ++kw) {
         masks[c * w.kernel + kw] =
             simd::lanes_of_row<T>(c * kLanes - Shift(w, kw).elements, w.source, kLanes);
       }
     }
-  }
-
-  // Chunks [first, last) read whole vectors, whatever the tap, and are whole in the result.
-  void whole_chunks(int64_t& first, int64_t& last) const {
-    const int64_t low = Shift(w, 0).elements, high = Shift(w, w.kernel - 1).elements;
-    first = lesser(chunks(), ceil_div(greater(high, 0), kLanes));
-    last = greater(first, lesser(w.source + low, w.out / w.stride) / kLanes);
   }
 
   // The terms of a result row, phase after phase, and where each phase's begin.
@@ -142,12 +144,11 @@ struct ResultRows {
 
   // One row of the result; `products` is the plane of tap 0.
   void sum_row(const T* products, const Term* terms, const int64_t* begins, T start, T* row) const {
-    int64_t first, last, c = 0;
-    whole_chunks(first, last);
+    int64_t c = 0;
     for (; c < first; ++c) sum_chunk<1, true>(products, terms, begins, start, c * kLanes, row);
     for (; c + 2 <= last; c += 2) sum_chunk<2, false>(products, terms, begins, start, c * kLanes, row);
     for (; c < last; ++c) sum_chunk<1, false>(products, terms, begins, start, c * kLanes, row);
-    for (; c < chunks(); ++c) sum_chunk<1, true>(products, terms, begins, start, c * kLanes, row);
+    for (; c < chunks; ++c) sum_chunk<1, true>(products, terms, begins, start, c * kLanes, row);
   }
 };
 

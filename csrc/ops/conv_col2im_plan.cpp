@@ -16,7 +16,6 @@ using cpu::round_up;
 constexpr int64_t kLeastChannels = 48, kLeastRows = 12, kMostPositions = 1024;
 // A unit's packed source, and the rows of an item: with the item's products they fill the second-level cache.
 constexpr int64_t kUnitBytes = 192 * 1024, kItemRows = 48;
-constexpr int64_t kMostCopied = int64_t{1} << 17;  // elements
 
 }  // namespace
 
@@ -85,7 +84,7 @@ void plan_col2im(const Shape& image, const Shape& weight, const Shape& result, c
   const int64_t parts = c.groups * (c.shared_weights ? c.blocks() : c.units());
   c.pack_tasks = std::min({std::max<int64_t>(c.shared / 32768, 1), parts, c.tasks});
   c.shared = round_up(c.shared, 16);
-  c.copies = c.shared <= kMostCopied ? cpu::kCopyingThreads : 1;
+  c.copies = c.shared <= cpu::kMaxWhole ? cpu::kCopyingThreads : 1;
   const int64_t chunks = ceil_div(ceil_div(w.out, w.stride) * bytes, kernels.vector_bytes);
   const int64_t masks = round_up(chunks * w.kernel * cpu::kConvMaskBytes, 64) / 8;
   plan.workspace = aligned_bytes_of(masks + c.tasks * c.table,

@@ -199,8 +199,7 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
                       .result_rows = result_rows,
                       .shared = shared};
   result_rows.make_masks();
-  // Few threads pack what they share once each: one region, and nothing that another core has written is
-  // read.
+  // Few threads pack what they share once each: one region, and none reads what another core has written.
   const bool copied = plan.copies >= plan.tasks || plan.copies >= chainrule_threads();
   if (!copied) {
     parallel(plan.pack_tasks, [&](int64_t task) { way.pack_shared(task, plan.pack_tasks, shared); });

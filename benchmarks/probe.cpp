@@ -17,6 +17,7 @@
 #include <cstring>
 #include <iostream>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -69,14 +70,18 @@ double flops_of_thread(double duration) {
   return static_cast<double>(rounds) * per_round / elapsed;
 }
 
+// In huge pages, `skew` bytes after the first one's start: streams that begin alike compete for the same
+// cache sets.
 struct Buffer {
-  Buffer(size_t bytes) : size((bytes + kStep - 1) / kStep * kStep) {
-    data = static_cast<char*>(std::aligned_alloc(2 << 20, (size + (2 << 20)) >> 21 << 21));
-    if (data != nullptr) std::memset(data, 1, size);
+  Buffer(size_t bytes, size_t skew) : size((bytes + kStep - 1) / kStep * kStep) {
+    pages = static_cast<char*>(std::aligned_alloc(2 << 20, (size + skew + (2 << 20)) >> 21 << 21));
+    if (pages == nullptr) throw std::bad_alloc();
+    data = pages + skew;
+    std::memset(data, 1, size);
   }
-  ~Buffer() { std::free(data); }
+  ~Buffer() { std::free(pages); }
   Buffer(const Buffer&) = delete;
-  char* data = nullptr;
+  char *pages, *data;
   size_t size;
 };
 
@@ -138,6 +143,9 @@ template <size_t kPieces>
 }
 
 struct Streams {
+  static constexpr size_t kSkew = 2112;
+  Streams(size_t read_bytes, size_t write_bytes, size_t update_bytes)
+      : read(read_bytes, 0), write(write_bytes, kSkew), update(update_bytes, 2 * kSkew) {}
   Buffer read, write, update;
   double moved() const { return static_cast<double>(read.size + write.size + 2 * update.size); }
 };

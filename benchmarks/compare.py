@@ -7,12 +7,12 @@
     python benchmarks/compare.py --isa v3                 # chainrule and the peers capped to AVX2
 
 Each library runs in a process of its own, stopped while another one is measured, so that idle threads spin
-beside nobody. Results are compared first. The libraries take turns, round by round; the table shows medians,
-the spread (10th to 90th percentile), the ratio to each peer (its time by ours, the median over the rounds, with
-its 95 % interval from order statistics) and the fraction of the machine's limit, measured at the same size and
-mix of reads and writes. Peers run in the fastest of their layouts and of one and all threads. Needs the extras
-`bench` and `peers`, captured steps also `mlx` and a system's OpenBLAS for it (libopenblas0); what is not installed
-is left out.
+beside nobody. Results are compared first. An interrupted run sums up what it has. The libraries take turns,
+round by round; the table shows medians, the spread (10th to 90th percentile), the ratio to each peer (its
+time by ours, the median over the rounds, with its 95 % interval from order statistics) and the fraction of
+the machine's limit, measured at the same size and mix of reads and writes. Peers run in the fastest of their
+layouts and of one and all threads. Needs the extras `bench` and `peers`, captured steps also `mlx` and a
+system's OpenBLAS for it (libopenblas0); what is not installed is left out.
 """
 
 from __future__ import annotations
@@ -105,8 +105,7 @@ class Worker:
         return json.loads(answer)
 
     def close(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-        self.process.stdin.close()
+        self.process.kill()
         self.process.wait()
 
 
@@ -197,6 +196,26 @@ def measure(case: Case, workers: list[Worker], limits: Limits, rounds: int, samp
             "variant": p.variant,
         }
     return row
+
+
+def measure_all(cases: list[Case], workers: list[Worker], limits: Limits, rounds: int, samples: int) -> list:
+    """Rows, printed as they come; those so far when it is interrupted, by Ctrl-C or by `timeout`."""
+
+    def stop(*_) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # `timeout` sends two
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    rows: list[dict] = []
+    try:
+        for i, case in enumerate(cases):
+            if i == 0 or case.group != cases[i - 1].group:
+                print(f"\n{case.group}")
+            rows.append(measure(case, workers, limits, rounds, samples))
+            print_row(rows[-1])
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {len(rows)} of {len(cases)} rows")
+    return rows
 
 
 def limit_of(case: Case, seconds: float, limits: Limits) -> dict:
@@ -335,13 +354,7 @@ def main() -> None:
     print(
         f"{cpu_name()}; peak {limits.flops(1) / 1e9:.0f} and {limits.flops(options.threads) / 1e9:.0f} Gflop/s"
     )
-    rows, group = [], None
-    for case in cases:
-        if case.group != group:
-            group = case.group
-            print(f"\n{group}")
-        rows.append(measure(case, workers, limits, options.rounds, options.samples))
-        print_row(rows[-1])
+    rows = measure_all(cases, workers, limits, options.rounds, options.samples)
     summaries = summarise(rows)
     print_summary(summaries)
     over = [

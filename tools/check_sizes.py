@@ -1,4 +1,4 @@
-"""Checks that a wheel is under 5 MB and no tracked file is over 1 MB.
+"""Checks that a wheel is under 5 MB, and that no tracked file is over 1 MB or binary.
 
 python tools/check_sizes.py dist/chainrule-*.whl
 """
@@ -24,6 +24,9 @@ def main() -> int:
         path = pathlib.Path(name)
         if path.is_file() and path.stat().st_size > FILE_LIMIT:
             print(f"{name}: {path.stat().st_size / 1e6:.2f} MB is more than {FILE_LIMIT / 1e6:.0f} MB")
+            failed = 1
+        if path.is_file() and b"\0" in path.read_bytes():
+            print(f"{name} is binary")
             failed = 1
     return int(failed)
 

@@ -107,12 +107,13 @@ struct Col2im {
     }
   }
 
-  // results[row][column], plan.columns apart.
-  void multiply(const T* weights, const T* positions, int64_t row_count, int64_t columns, T* results) const {
+  // results[row][column], plan.columns apart: so many columns, in whole vectors.
+  void multiply(const T* weights, const T* positions, int64_t row_count, int64_t count, T* results) const {
+    const int64_t columns = round_up(count, kNR);
     for (int64_t k0 = 0; k0 < plan.channels; k0 += plan.depth) {
       gemm::Block<T> b;
       b.m = row_count;
-      b.n = columns;
+      b.n = round_up(count, simd::kLanes<T>);
       b.k = lesser(plan.depth, plan.channels - k0);
       b.mr = plan.panel;
       b.a = weights + ceil_div(row_count, plan.panel) * kAStep * k0;
@@ -176,7 +177,7 @@ struct Col2im {
       const T* const from =
           common + (group * inner + i % inner) * (plan.shared_weights ? weights_size() : source_size());
       multiply(plan.shared_weights ? from : buffer, plan.shared_weights ? buffer : from, rows(block),
-               round_up(u.images * u.positions, kNR), results);
+               u.images * u.positions, results);
       add_products(group, u, block, results, table);
     }
   }

@@ -216,7 +216,7 @@ struct PackedConvolution {
         });
         for (int64_t i = n; i < round_up(n, kNR); ++i) at[i] = at[n - 1];
         multiply_block(group_weights + packed_size(done), planes, done, count, begin, end, biases,
-                       round_up(n, kNR), at, scratch, results, plan.columns);
+                       round_up(n, simd::kLanes<T>), at, scratch, results, plan.columns);
         for (int64_t filter = 0; filter < end - begin; ++filter) {
           const T* const from = results + filter * plan.columns;
           for (int64_t i = 0; i < n; ++i) to[filter * size + to_at[i]] = from[i];

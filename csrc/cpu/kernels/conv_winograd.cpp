@@ -134,7 +134,7 @@ struct Convolution {
       const int64_t c0 = c / plan.depth * plan.depth, depth = depth_at(c0);
       copy_windows(t, windows.runs, windows.run_count,
                    source + (group * t.channels + c) * t.source[0] * t.source[1], scratch);
-      for (int64_t i = 0; i < windows.padded; i += kLanes) {
+      for (int64_t i = 0; i < windows.count; i += kLanes) {
         const int64_t panel = i / kNR;
         const float* lane[kLanes];
         for (int64_t l = 0; l < kLanes; ++l) lane[l] = scratch + windows.spots[i + l].window;
@@ -195,7 +195,8 @@ struct Convolution {
   bool run_item(int64_t group, int64_t item, float* products) const {
     const int64_t parts = ceil_div(windows.padded, plan.item_tiles), height = plan.item_panels * plan.panel;
     const int64_t begin = item / parts * height, end = lesser(begin + height, t.filters);
-    const int64_t first = item % parts * plan.item_tiles, n = lesser(plan.item_tiles, windows.padded - first);
+    const int64_t first = item % parts * plan.item_tiles;
+    const int64_t n = round_up(lesser(plan.item_tiles, windows.count - first), kLanes);
     multiply_item(begin, end, first, n, products);
     bool finite = true;
     for (int64_t f = begin; f < end; ++f) {

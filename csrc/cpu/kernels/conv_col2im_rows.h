@@ -142,10 +142,24 @@ struct ResultRows {
     }
   }
 
+  // The whole chunks of a row with a stride of 2 each of whose elements is one product: no taps overlap.
+  void place_pairs(const T* even, const T* odd, T start, T* row) const {
+    const V bias = simd::splat<T>(start);
+    for (int64_t j = first * kLanes; j < last * kLanes; j += kLanes) {
+      const auto both = simd::interleave(bias + simd::load(even + j), bias + simd::load(odd + j));
+      simd::store(row + 2 * j, both.first);
+      simd::store(row + 2 * j + kLanes, both.second);
+    }
+  }
+
   // One row of the result; `products` is the plane of tap 0.
   void sum_row(const T* products, const Term* terms, const int64_t* begins, T start, T* row) const {
     int64_t c = 0;
     for (; c < first; ++c) sum_chunk<1, true>(products, terms, begins, start, c * kLanes, row);
+    if (w.stride == 2 && begins[1] == 1 && begins[2] == 2) {
+      place_pairs(products + terms[0].offset, products + terms[1].offset, start, row);
+      c = last;
+    }
     for (; c + 2 <= last; c += 2) sum_chunk<2, false>(products, terms, begins, start, c * kLanes, row);
     for (; c < last; ++c) sum_chunk<1, false>(products, terms, begins, start, c * kLanes, row);
     for (; c < chunks; ++c) sum_chunk<1, true>(products, terms, begins, start, c * kLanes, row);

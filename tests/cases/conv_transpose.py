@@ -100,6 +100,8 @@ CASES = [
     conv("large-col2im-stride", (6, 48, 5, 6), (48, 4, 4, 5), stride=3, output_padding=2, large=True),
     conv("large-col2im-strides", (5, 48, 5, 19), (48, 3, 3, 3), stride=(3, 1), padding=1, large=True),
     conv("large-col2im-gaps", (9, 64, 4, 5), (64, 7, 2, 2), stride=(4, 3), output_padding=1, large=True),
+    conv("large-col2im-doubling", (3, 48, 9, 37), (48, 5, 2, 2), stride=2, large=True),
+    conv("large-col2im-doubling-ends", (3, 48, 5, 20), (48, 4, 3, 2), stride=2, padding=(0, 1), large=True),
     conv("large-col2im-padding", (1, 48, 9, 12), (48, 6, 3, 3), stride=2, padding=(4, 7), large=True),
     conv("large-col2im-dilation", (5, 48, 7, 6), (48, 4, 3, 3), stride=2, dilation=(3, 2), large=True),
     conv("large-col2im-groups", (2, 96, 6, 5), (96, 3, 4, 4), groups=2, stride=2, padding=1, large=True),

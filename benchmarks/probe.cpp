@@ -70,7 +70,7 @@ double flops_of_thread(double duration) {
   return static_cast<double>(rounds) * per_round / elapsed;
 }
 
-// In huge pages, `skew` bytes after the first one's start: streams that begin alike compete for the same
+// `skew` bytes after a boundary that huge pages can begin at: streams that begin alike compete for the same
 // cache sets.
 struct Buffer {
   Buffer(size_t bytes, size_t skew) : size((bytes + kStep - 1) / kStep * kStep) {

@@ -85,6 +85,8 @@ def described(machine: dict) -> str:
 
 def main() -> None:
     runs = [json.loads(Path(path).read_text()) for path in sys.argv[1:]]
+    if any(run["machine"].get("interrupted") for run in runs):
+        raise SystemExit("an interrupted run lacks shapes: its groups cannot be compared with the targets")
     plot(runs[0]["groups"], DOCS / "benchmarks.svg")
     page = DOCS / "benchmarks.md"
     head = page.read_text().split("<!-- measured -->")[0]

@@ -69,6 +69,7 @@ void plan_col2im(const Shape& image, const Shape& weight, const Shape& result, c
   const int64_t source = c.columns * c.channels * c.units() * c.groups;
   const double flops = 2.0 * static_cast<double>(c.images * c.groups * h.source * w.source) *
                        static_cast<double>(c.channels) * static_cast<double>(c.filters * c.taps());
+  static_assert(kMaxConvTasks <= cpu::kMaxShards);  // the kernel's slots
   c.tasks = std::min(wanted_tasks(flops), c.groups * c.units() * c.blocks());
   // The smaller operand is shared. Where units are so few that tasks would pack the same one, it is the one
   // whose sharing leaves less to pack.

@@ -40,7 +40,6 @@ struct Col2im {
   const T* bias;
   T* out;
   ResultRows<T> result_rows;
-  T* shared;
 
   int64_t rows(int64_t block) const {
     return lesser(plan.split, plan.filters - block * plan.split) * plan.taps();
@@ -197,8 +196,7 @@ Status run(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
                       .weight = in.at<const T>(1),
                       .bias = in.count > 2 ? in.at<const T>(2) : nullptr,
                       .out = out.at<T>(0),
-                      .result_rows = result_rows,
-                      .shared = shared};
+                      .result_rows = result_rows};
   result_rows.make_masks();
   // Few threads pack what they share once each: one region, and none reads what another core has written.
   const bool copied = plan.copies >= plan.tasks || plan.copies >= chainrule_threads();

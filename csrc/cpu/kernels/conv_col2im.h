@@ -21,8 +21,9 @@ struct Col2imAxis {
   int64_t source, out, kernel, stride, dilation, padding;
 };
 
-// Workspace: masks, the tasks' tables, the operand that is packed once; each task's buffer: its part of the
-// other one and the products of an item.
+// Workspace: masks, the slots' tables, the copies of the operand that all tasks share; each slot's buffer: a
+// part of the other one, kept from task to task, and the products of an item. There are at most as many slots
+// as tasks.
 struct ConvCol2imPlan {
   RunFn run;
   Col2imAxis axis[2];                         // rows, columns
@@ -31,12 +32,12 @@ struct ConvCol2imPlan {
   int64_t band, bands;                        // result rows of a unit, units of an image
   int64_t split;                              // filters of an item
   int64_t panel, depth;                       // rows of a panel of weights, channels of a block of sums
-  bool shared_weights;                        // packed once, not the source
+  bool shared_weights;                        // and not the source
   int64_t columns;                            // positions of a unit at most, whole panels
-  int64_t table;                              // entries of a task's table: the terms of a result row
-  int64_t shared, own;                        // elements packed once, packed by a task
+  int64_t table;                              // entries of a slot's table: the terms of a result row
+  int64_t shared, own;                        // packed elements: of a copy, of a slot's part
   int64_t copies;                             // of what is shared, for so many threads; 1: all read the same
-  int64_t buffer;                             // elements of a task
+  int64_t buffer;                             // elements of a slot
   int64_t pack_tasks, tasks;
 
   [[gnu::always_inline]] int64_t taps() const { return axis[0].kernel * axis[1].kernel; }

@@ -218,9 +218,7 @@ def measure_all(cases: list[Case], workers: list[Worker], limits: Limits, rounds
             if i == 0 or case.group != cases[i - 1].group:
                 print(f"\n{case.group}")
             row = measure(case, workers, limits, rounds, samples)
-            if beaten(
-                row
-            ):  # the machine is faster at times than when its limit was measured: once more, both
+            if beaten(row):  # the machine has become faster since its limit was measured: once more, both
                 row = measure(case, workers, limits, rounds, samples, again=True)
             rows.append(row)
             print_row(row)

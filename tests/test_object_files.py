@@ -14,9 +14,12 @@ ALLOWED_UNDEFINED = {
     "chainrule_parallel",
     "chainrule_threads",
     "_GLOBAL_OFFSET_TABLE_",
+    # Of the C library, where the compiler checks the stack and copies by default:
+    "__stack_chk_fail",
+    "__memcpy_chk",
+    "__memset_chk",
+    "__memmove_chk",
 }
-# Of the C library; distributions whose compilers check the stack and copies by default call these instead.
-ALLOWED_UNDEFINED |= {"__stack_chk_fail", "__memcpy_chk", "__memset_chk", "__memmove_chk"}
 
 
 def object_files():

@@ -1,3 +1,5 @@
+// The loops of index.h. The rows that indices name lie anywhere, so each is fetched a few before its turn.
+
 #include "cpu/kernels/index.h"
 
 #include "core/parallel.h"

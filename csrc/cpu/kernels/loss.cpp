@@ -1,3 +1,5 @@
+// The loops of loss.h. Sums are made of short pieces in vectors, which are added up in float64.
+
 #include "cpu/kernels/loss.h"
 
 #include "core/parallel.h"

@@ -89,8 +89,7 @@ void choose_panels(cpu::ConvPlan& c, int64_t taps, int64_t wanted, DType dtype) 
 void choose_product(cpu::ConvPlan& c, DType dtype, Plan& plan) {
   const int wide = dtype == DType::float64;
   const cpu::ConvTable& kernels = cpu::conv_kernels();
-  const int64_t positions = c.planes.axis[0].out * c.planes.axis[1].out;
-  const cpu::GemmCut cut = cpu::gemm_cut(kernels.blocks[wide], c.filters, positions, c.planes.channels);
+  const cpu::GemmCut cut = cpu::gemm_cut(kernels.blocks[wide], cpu::product_shape(c));
   c.run = kernels.product[wide];
   plan.workspace = bytes_of(0, {{1, cut.workspace(cut.shards)}}, dtype);
 }

@@ -190,7 +190,7 @@ void plan_product(const Matrices& a, const Matrices& b, DType dtype, Activation 
     split_work(p, 1, flop);
   } else {
     p.run = table.packed[index];
-    const GemmCut cut = cpu::gemm_cut(table.blocks[index], p.m, p.n, p.k);
+    const GemmCut cut = cpu::gemm_cut(table.blocks[index], p.shape());
     split_work(p, cut.shards, flop);
     p.item_workspace = cut.workspace(p.shards) * element;
   }

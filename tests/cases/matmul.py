@@ -79,6 +79,11 @@ CASES = [
     *[product(f"matmul-vecmat-{a}-{b}", (21,), (21, 9), layouts=(b, a)) for a in ALL_LAYOUTS for b in ALL_LAYOUTS],
     product("matmul-large-rows", (300, 130), (130, 70), large=True),
     product("matmul-large-columns", (40, 520), (520, 600), large=True),
+    # Both operands in place or one of them, near and far rows, a last panel that is packed.
+    product("matmul-large-rows-deep", (700, 400), (400, 90), large=True),
+    product("matmul-large-rows-deeper", (300, 800), (800, 150), large=True, layouts=("contiguous", "sliced")),
+    product("matmul-large-one-set", (70, 1024), (1024, 72), large=True), product("matmul-large-far", (20, 300), (300, 1030), large=True),
+    product("matmul-large-expanded", (300, 64), (64, 80), large=True, layouts=("expanded", "contiguous")),
     # Tasks that pack their rows or columns in several groups.
     product("matmul-large-groups-of-rows", (3001, 21), (21, 20), large=True),
     product("matmul-large-groups-of-columns", (20, 21), (21, 3001), large=True),

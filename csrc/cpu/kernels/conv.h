@@ -91,6 +91,18 @@ struct ConvPlan {
   bool contiguous_rows;  // result rows follow one another as the plane's do
 };
 
+// A 1x1 convolution's product of an image (conv_product.h).
+[[gnu::always_inline]] inline GemmShape product_shape(const ConvPlan& plan) {
+  const int64_t positions = plan.planes.axis[0].out * plan.planes.axis[1].out;
+  return {.m = plan.filters,
+          .n = positions,
+          .k = plan.planes.channels,
+          .a_row = plan.weight_filter_step,
+          .a_column = plan.weight_channel_step,
+          .b_row = positions,
+          .b_column = 1};
+}
+
 // Inputs: the gradient of the result, and the source. Sums over pixels; each shard of the units has its own
 // sums, added in order at the end. Workspace: tap offsets, the shards' sums, each task's planes and rows.
 struct ConvWeightGradPlan {

@@ -64,7 +64,7 @@ void add_packed(const ConvWeightGradPlan& plan, const DotTile<T>& t, int64_t fir
     }
     for (int64_t j = 0; j < b.b_panels(); ++j) {
       pack_taps(t, taps + j * gemm::kNR<T>, b.n - j * gemm::kNR<T>, begin, b.k, taps_panel);
-      gemm::multiply_column(b, 0, b.a_panels(), j, taps_panel, gemm::kNR<T>);
+      gemm::multiply_column(b, 0, b.a_panels(), j, taps_panel, gemm::kNR<T>, taps_panel);
     }
   }
 }

@@ -13,23 +13,17 @@ template <class T>
 Status run_product(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
   const ConvPlan& plan = data.as<ConvPlan>();
   const ConvPlanes& p = plan.planes;
-  const int64_t positions = p.axis[0].out * p.axis[1].out;
-  const GemmCut cut = gemm_cut(gemm::kBlocks<T>, plan.filters, positions, p.channels);
+  const GemmShape shape = product_shape(plan);
+  const GemmCut cut = gemm_cut(gemm::kBlocks<T>, shape);
   for (int64_t i = 0; i < p.images * p.groups; ++i) {
     const int64_t group = i % p.groups;
-    gemm::Problem<T> g{.m = plan.filters,
-                       .n = positions,
-                       .k = p.channels,
-                       .a = in.at<const T>(1) + group * plan.filters * p.channels,
-                       .a_row = plan.weight_filter_step,
-                       .a_column = plan.weight_channel_step,
-                       .b = in.at<const T>(0) + i * p.channels * positions,
-                       .b_row = positions,
-                       .b_column = 1,
-                       .c = out.at<T>(0) + i * plan.filters * positions,
-                       .c_row = positions,
+    gemm::Problem<T> g{.shape = shape,
+                       .a = in.at<const T>(1) + group * shape.m * shape.k,
+                       .b = in.at<const T>(0) + i * shape.k * shape.n,
+                       .c = out.at<T>(0) + i * shape.m * shape.n,
+                       .c_row = shape.n,
                        .epilogue = {}};
-    if (in.count > 2) g.epilogue.row_bias = in.at<const T>(2) + group * plan.filters;
+    if (in.count > 2) g.epilogue.row_bias = in.at<const T>(2) + group * shape.m;
     gemm::gemm(g, cut, static_cast<T*>(workspace));
   }
   return {};

@@ -149,6 +149,7 @@ struct WeightGradient {
           tile.k = lesser(kChain, count - k);
           tile.a = gradients + x * gradient_step() + (i / plan.panel * count + k) * kAStep;
           tile.b = sources + x * source_step() + j * count + k * kNR;
+          tile.next = tile.b;
           tile.add = k > 0;
           gemm::run_tile(tile, rows);
         }

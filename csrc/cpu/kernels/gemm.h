@@ -1,5 +1,6 @@
 #pragma once
-// Matrix product C = A B (+ bias, ReLU) in cache-sized packed blocks.
+// Matrix product C = A B (+ bias, ReLU) in cache-sized blocks, packed or where they lie: packing costs more
+// than it saves where few tiles use what is packed.
 //
 // A sum over k is cut into blocks of GemmCut::k; each block is one chain of multiply-adds, and blocks are
 // added in order: a function of the shape and of the instruction set's table alone.
@@ -11,26 +12,27 @@ namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
 namespace gemm {
 
-// Strides in elements; the columns of C are adjacent.
+// The columns of C are adjacent.
 template <class T>
 struct Problem {
-  int64_t m, n, k;
+  GemmShape shape;
   const T* a;
-  int64_t a_row, a_column;
   const T* b;
-  int64_t b_row, b_column;
   T* c;
   int64_t c_row;
   Epilogue<T> epilogue;
 };
 
-// Packed panels and the block of C that they give.
+// Panels and the block of C that they give.
 template <class T>
 struct Block {
   int64_t m, n, k;
-  int64_t mr;  // rows of a panel of A, at most kMR
-  const T* a;  // panels of kAStep x k
-  const T* b;  // panels of kNR x k
+  int64_t mr;                 // rows of a panel of A, at most kMR
+  const T* a;                 // panels of kAStep x k, unless in place
+  const T* b;                 // panels of kNR x k, unless in place
+  int64_t a_row = 0;          // in place: from row to row, whose elements are adjacent
+  int64_t b_row = 0;          // the same
+  const T* b_tail = nullptr;  // B in place: the last panel, packed
   T* c;
   int64_t c_row;
   bool add;
@@ -38,18 +40,29 @@ struct Block {
 
   int64_t a_panels() const { return ceil_div(m, mr); }
   int64_t b_panels() const { return ceil_div(n, kNR<T>); }
+  const T* a_at(int64_t i) const { return a + i * (a_row ? mr * a_row : kAStep<T> * k); }
+  bool packed_b(int64_t j) const { return !b_row || (b_tail && j == b_panels() - 1); }
+  const T* b_at(int64_t j) const {
+    if (b_row && packed_b(j)) return b_tail;
+    return b + j * kNR<T> * (b_row ? 1 : k);
+  }
+  int64_t b_step(int64_t j) const { return packed_b(j) ? kNR<T> : b_row; }
 };
 
 // Panels of nearly equal height: 64 rows are five of 13, not four of 14 and one of 8.
 inline int64_t panel_rows(int64_t m) { return m == 0 ? kMR : ceil_div(m, ceil_div(m, kMR)); }
 
-// Panels [i0, i1) of A times panel j of B; b is that panel, packed or in place.
+// Panels [i0, i1) of A times panel j of B, which is at b. Each of them fetches a quarter of the next panel.
 template <class T>
-inline void multiply_column(const Block<T>& p, int64_t i0, int64_t i1, int64_t j, const T* b,
-                            int64_t b_step) {
+inline void multiply_column(const Block<T>& p, int64_t i0, int64_t i1, int64_t j, const T* b, int64_t b_step,
+                            const T* next) {
   const int64_t j0 = j * kNR<T>;
   Tile<T> t;
   t.k = p.k;
+  if (p.a_row) {
+    t.a_row = p.a_row;
+    t.a_step = 1;
+  }
   t.b = b;
   t.b_step = b_step;
   t.c_step = p.c_row;
@@ -59,7 +72,8 @@ inline void multiply_column(const Block<T>& p, int64_t i0, int64_t i1, int64_t j
   if (t.epilogue.column_bias) t.epilogue.column_bias += j0;
   for (int64_t i = i0; i < i1; ++i) {
     const int64_t row = i * p.mr;
-    t.a = p.a + i * kAStep<T> * p.k;
+    t.a = p.a_at(i);
+    t.next = next + (i - i0) % 4 * (p.k / 4) * b_step;
     t.c = p.c + row * p.c_row + j0;
     if (p.epilogue.row_bias) t.epilogue.row_bias = p.epilogue.row_bias + row;
     run_tile(t, p.m - row < p.mr ? p.m - row : p.mr);
@@ -73,7 +87,7 @@ inline void multiply_panels(const Block<T>& p, int64_t i0, int64_t i1, int64_t j
   for (int64_t i = i0; i < i1; i += group) {
     const int64_t end = i + group < i1 ? i + group : i1;
     for (int64_t j = j0; j < j1; ++j) {
-      multiply_column(p, i, end, j, p.b + j * kNR<T> * p.k, kNR<T>);
+      multiply_column(p, i, end, j, p.b_at(j), p.b_step(j), p.b_at(j + 1 < j1 ? j + 1 : j0));
     }
   }
 }
@@ -102,10 +116,11 @@ inline void pack_b_panels(T* to, const T* b, int64_t row, int64_t column, int64_
 template <class T>
 struct BlockProduct {
   const Problem<T>& g;
+  const GemmShape& s = g.shape;
   const GemmCut& cut;
   int64_t i0, j0;
   T* shared;  // panels, and their copies
-  T* own;     // panels of each slot
+  T* own;     // panels of each slot, and its last panel of a B in place
 
   // body(k0, block) for C's blocks in depth; the panels are the body's. Once when k is 0: C becomes the bias.
   template <class Body>
@@ -113,30 +128,38 @@ struct BlockProduct {
     int64_t k0 = 0;
     do {
       Block<T> p;
-      p.m = cut.m < g.m - i0 ? cut.m : g.m - i0;
-      p.n = cut.n < g.n - j0 ? cut.n : g.n - j0;
-      p.k = cut.k < g.k - k0 ? cut.k : g.k - k0;
+      p.m = cut.m < s.m - i0 ? cut.m : s.m - i0;
+      p.n = cut.n < s.n - j0 ? cut.n : s.n - j0;
+      p.k = cut.k < s.k - k0 ? cut.k : s.k - k0;
       p.mr = panel_rows(p.m);
       p.c = g.c + i0 * g.c_row + j0;
       p.c_row = g.c_row;
       p.add = k0 > 0;
-      if (k0 + p.k == g.k) {
+      if (cut.a_in_place) {
+        p.a = g.a + i0 * s.a_row + k0;
+        p.a_row = s.a_row;
+      }
+      if (cut.b_in_place) {
+        p.b = g.b + k0 * s.b_row + j0;
+        p.b_row = s.b_row;
+      }
+      if (k0 + p.k == s.k) {
         p.epilogue = g.epilogue;
         if (p.epilogue.row_bias) p.epilogue.row_bias += i0;
         if (p.epilogue.column_bias) p.epilogue.column_bias += j0;
       }
       body(k0, p);
       k0 += p.k;
-    } while (k0 < g.k);
+    } while (k0 < s.k);
   }
 
   void pack_a(T* to, const Block<T>& p, int64_t k0, int64_t begin, int64_t end) const {
-    const T* const a = g.a + i0 * g.a_row + k0 * g.a_column;
-    pack_a_panels(to, a, g.a_row, g.a_column, p.m, p.k, p.mr, begin, end);
+    const T* const a = g.a + i0 * s.a_row + k0 * s.a_column;
+    pack_a_panels(to, a, s.a_row, s.a_column, p.m, p.k, p.mr, begin, end);
   }
 
   void pack_b(T* to, const Block<T>& p, int64_t k0, int64_t begin, int64_t end) const {
-    pack_b_panels(to, g.b + k0 * g.b_row + j0 * g.b_column, g.b_row, g.b_column, p.n, p.k, begin, end);
+    pack_b_panels(to, g.b + k0 * s.b_row + j0 * s.b_column, s.b_row, s.b_column, p.n, p.k, begin, end);
   }
 
   // Where a copy's panels of the block from k0 on begin.
@@ -157,27 +180,44 @@ struct BlockProduct {
     }
   }
 
+  bool shared_in_place() const { return cut.by_rows ? cut.b_in_place : cut.a_in_place; }
+
   // A shard's rows or columns of C, group after group.
   void multiply_own(Block<T> p, int64_t k0, int64_t shard, int64_t slot, int64_t copy) const {
     const int64_t panels = cut.by_rows ? p.a_panels() : p.b_panels();
     const int64_t first = panels * shard / cut.shards, last = panels * (shard + 1) / cut.shards;
     const int64_t groups = ceil_div(last - first, cut.group);
-    T* const packed = own + slot * cut.own;
+    T* const packed = own + slot * (cut.own + cut.tail);
+    if (!shared_in_place()) (cut.by_rows ? p.b : p.a) = shared_at(p, k0, copy);
+    if (cut.tail > 0) {
+      const int64_t j = p.b_panels() - 1;
+      if (cut.by_rows || last > j) pack_b(packed + cut.own, p, k0, j, j + 1);
+      p.b_tail = packed + cut.own;
+    }
     for (int64_t i = 0; i < groups; ++i) {
       const int64_t begin = first + (last - first) * i / groups,
                     end = first + (last - first) * (i + 1) / groups;
       if (cut.by_rows) {
-        pack_a(packed, p, k0, begin, end);
-        p.a = packed - begin * kAStep<T> * p.k;
-        p.b = shared_at(p, k0, copy);
+        if (!cut.a_in_place) {
+          pack_a(packed, p, k0, begin, end);
+          p.a = packed - begin * kAStep<T> * p.k;
+        }
         multiply_panels(p, begin, end, 0, p.b_panels());
       } else {
-        pack_b(packed, p, k0, begin, end);
-        p.a = shared_at(p, k0, copy);
-        p.b = packed - begin * kNR<T> * p.k;
+        if (!cut.b_in_place) {
+          pack_b(packed, p, k0, begin, end);
+          p.b = packed - begin * kNR<T> * p.k;
+        }
         multiply_panels(p, 0, p.a_panels(), begin, end);
       }
     }
+  }
+
+  // The shared operand lies in place: there is nothing to wait for.
+  void run_in_place() const {
+    parallel_slots(cut.shards, [&](int64_t shard, int64_t slot) {
+      for_depths([&](int64_t k0, const Block<T>& p) { multiply_own(p, k0, shard, slot, 0); });
+    });
   }
 
   // Each thread packs the shared operand for itself, before its first task.
@@ -205,6 +245,7 @@ struct BlockProduct {
   }
 
   void run() const {
+    if (shared_in_place()) return run_in_place();
     const bool copied = cut.copies >= cut.shards || cut.copies >= chainrule_threads();
     if (cut.whole && copied) return run_copied();
     if (cut.whole) return run_whole();
@@ -219,9 +260,10 @@ struct BlockProduct {
 template <class T>
 void gemm(const Problem<T>& g, const GemmCut& cut, T* workspace) {
   const int64_t shared = cut.copies_for(cut.shards) * cut.shared;
-  for (int64_t j0 = 0; j0 < g.n; j0 += cut.n) {
-    for (int64_t i0 = 0; i0 < g.m; i0 += cut.m) {
-      BlockProduct<T>{g, cut, i0, j0, workspace, workspace + shared}.run();
+  for (int64_t j0 = 0; j0 < g.shape.n; j0 += cut.n) {
+    for (int64_t i0 = 0; i0 < g.shape.m; i0 += cut.m) {
+      BlockProduct<T>{.g = g, .cut = cut, .i0 = i0, .j0 = j0, .shared = workspace, .own = workspace + shared}
+          .run();
     }
   }
 }

@@ -16,7 +16,7 @@ gemm::Epilogue<T> epilogue_of(const MatmulPlan& p, Ptrs in) {
   return e;
 }
 
-// One block: A packed on the stack, B read in place where whole panels lie in rows, else packed there too.
+// One block. What cannot be read in place is packed on the stack; of B a panel at a time.
 template <class T>
 void small_product(const MatmulPlan& p, const T* a, const T* b, T* c, const gemm::Epilogue<T>& epilogue) {
   constexpr int64_t kElements = kStackBytes / sizeof(T);
@@ -34,16 +34,21 @@ void small_product(const MatmulPlan& p, const T* a, const T* b, T* c, const gemm
   block.add = false;
   block.epilogue = epilogue;
   const int64_t panels = block.a_panels();
-  gemm::pack_a_panels(packed_a, a, p.a_row, p.a_column, p.m, p.k, block.mr, 0, panels);
+  if (a_serves_in_place(gemm::kBlocks<T>, p.shape())) {
+    block.a = a;
+    block.a_row = p.a_row;
+  } else {
+    gemm::pack_a_panels(packed_a, a, p.a_row, p.a_column, p.m, p.k, block.mr, 0, panels);
+  }
   for (int64_t j = 0; j < block.b_panels(); ++j) {
     const int64_t j0 = j * gemm::kNR<T>;
     const int64_t columns = p.n - j0 < gemm::kNR<T> ? p.n - j0 : gemm::kNR<T>;
     const T* const panel = b + j0 * p.b_column;
-    if (p.b_column == 1 && columns == gemm::kNR<T>) {
-      gemm::multiply_column(block, 0, panels, j, panel, p.b_row);
+    if (p.b_column == 1 && columns % simd::kLanes<T> == 0) {
+      gemm::multiply_column(block, 0, panels, j, panel, p.b_row, panel);
     } else {
       gemm::pack_b(packed_b, panel, p.b_row, p.b_column, columns, p.k);
-      gemm::multiply_column(block, 0, panels, j, packed_b, gemm::kNR<T>);
+      gemm::multiply_column(block, 0, panels, j, packed_b, gemm::kNR<T>, packed_b);
     }
   }
 }
@@ -61,21 +66,11 @@ template <class T>
 Status run_packed(Stream&, const PlanData& plan, Ptrs in, Ptrs out, void* workspace) {
   const MatmulPlan& p = plan.as<MatmulPlan>();
   const gemm::Epilogue<T> epilogue = epilogue_of<T>(p, in);
-  GemmCut cut = gemm_cut(gemm::kBlocks<T>, p.m, p.n, p.k);
+  GemmCut cut = gemm_cut(gemm::kBlocks<T>, p.shape());
   cut.shards = p.shards;
   for_each_item<T>(p, in, out, [&](const T* a, const T* b, T* c, int64_t slot) {
-    const gemm::Problem<T> problem{.m = p.m,
-                                   .n = p.n,
-                                   .k = p.k,
-                                   .a = a,
-                                   .a_row = p.a_row,
-                                   .a_column = p.a_column,
-                                   .b = b,
-                                   .b_row = p.b_row,
-                                   .b_column = p.b_column,
-                                   .c = c,
-                                   .c_row = p.n,
-                                   .epilogue = epilogue};
+    const gemm::Problem<T> problem{
+        .shape = p.shape(), .a = a, .b = b, .c = c, .c_row = p.n, .epilogue = epilogue};
     gemm::gemm(problem, cut, reinterpret_cast<T*>(static_cast<char*>(workspace) + slot * p.item_workspace));
   });
   return {};

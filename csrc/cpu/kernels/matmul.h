@@ -27,6 +27,8 @@ struct MatmulPlan {
   bool swapped;       // A is the second input
   bool bias_per_row;  // matrix-vector: bias[i], otherwise bias[0]
   bool relu;
+
+  [[gnu::always_inline]] GemmShape shape() const { return {m, n, k, a_row, a_column, b_row, b_column}; }
 };
 
 struct MatmulTable {

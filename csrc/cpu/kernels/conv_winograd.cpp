@@ -14,7 +14,7 @@ namespace {
 namespace winograd {
 
 constexpr int64_t kNR = gemm::kNR<float>, kAStep = gemm::kAStep<float>;
-constexpr int64_t kTaps = 9;
+constexpr int64_t kTaps = 9, kSide = kWinogradWindow;
 
 // The points at which the polynomials are evaluated are 0, +-p, +-q and infinity. The usual +-1, +-2 have
 // shorter coefficients, but three times the error: with these it stays below three times that of the direct
@@ -67,13 +67,14 @@ struct Convolution {
   bool prepared;  // the transformed weights are there
   Windows windows;
   int64_t* spoiled;  // per task: a result was not finite
-  float* weights;    // [product][block of channels][panel of filters][channel][filter]
-  float* sources;    // [product][block of channels][panel of tiles][channel][tile]
+  float* weights;    // [row of products][panel of filters][channel][product][filter]
+  float* sources;    // [row of products][panel of tiles][channel][product][tile]
   float* buffers;
 
   int64_t panels() const { return ceil_div(t.filters, plan.panel); }
-  int64_t weight_step() const { return plan.weights / kWinogradProducts; }
-  int64_t source_step() const { return plan.sources / kWinogradProducts; }
+  // From row to row, and from channel to channel.
+  int64_t weight_step() const { return plan.weights / kSide; }
+  int64_t source_step() const { return plan.sources / kSide; }
   // Channels of the block of sums that begins at channel c.
   int64_t depth_at(int64_t c) const { return lesser(plan.depth, t.channels - c); }
 
@@ -84,7 +85,7 @@ struct Convolution {
     from += panel * plan.panel * d.weight_filter_step;
     for (int64_t c0 = 0; c0 < t.channels; c0 += plan.depth) {
       const int64_t depth = depth_at(c0);
-      float* to = weights + panels() * kAStep * c0 + panel * kAStep * depth;
+      float* to = weights + (panel * t.channels + c0) * kSide * kAStep;
       if (d.weight_channel_step == kTaps) {
         gemm::pack_a(scratch, from + c0 * kTaps, d.weight_filter_step, 1, rows, depth * kTaps);
       } else {
@@ -93,7 +94,7 @@ struct Convolution {
                        d.weight_filter_step, 1, rows, kTaps);
         }
       }
-      for (int64_t c = 0; c < depth; ++c, to += kAStep) {
+      for (int64_t c = 0; c < depth; ++c, to += kSide * kAStep) {
         for (int64_t lane = 0; lane < kAStep; lane += kLanes) {
           transform_kernel(scratch + c * kTaps * kAStep + lane, to + lane);
         }
@@ -114,7 +115,7 @@ struct Convolution {
     }
     const int64_t step = weight_step();
     transform_columns(rows, transform_weights, [&](int i, int j, V x) __attribute__((always_inline)) {
-      simd::store(to + (i * 6 + j) * step, x);
+      simd::store(to + i * step + j * kAStep, x);
     });
   }
 
@@ -131,15 +132,14 @@ struct Convolution {
   void transform_channels(int64_t group, int64_t begin, int64_t end, float* scratch) const {
     zero_row(scratch, windows.run_count * t.window * t.pitch);
     for (int64_t c = begin; c < end; ++c) {
-      const int64_t c0 = c / plan.depth * plan.depth, depth = depth_at(c0);
       copy_windows(t, windows.runs, windows.run_count,
                    source + (group * t.channels + c) * t.source[0] * t.source[1], scratch);
       for (int64_t i = 0; i < windows.count; i += kLanes) {
         const int64_t panel = i / kNR;
         const float* lane[kLanes];
         for (int64_t l = 0; l < kLanes; ++l) lane[l] = scratch + windows.spots[i + l].window;
-        float* const to = sources + windows.padded * c0 + (panel * depth + c - c0) * kNR + i - panel * kNR;
-        transform_windows(lane, t.pitch, transform_source, to, source_step());
+        float* const to = sources + (panel * t.channels + c) * kSide * kNR + i - panel * kNR;
+        transform_windows(lane, t.pitch, transform_source, to, source_step(), kNR);
       }
     }
   }
@@ -152,14 +152,22 @@ struct Convolution {
     b.mr = plan.panel;
     b.c_row = kWinogradProducts * plan.item_tiles;
     b.epilogue = {};
-    for (int64_t x = 0; x < kWinogradProducts; ++x) {
-      b.c = products + x * plan.item_tiles;
+    b.a_step = kSide * kAStep;
+    b.b_step = kSide * kNR;
+    b.a_panel = t.channels * b.a_step;
+    b.b_panel = t.channels * b.b_step;
+    for (int64_t row = 0; row < kSide; ++row) {
+      const float* const a = weights + row * weight_step() + begin / plan.panel * b.a_panel;
+      const float* const from = sources + row * source_step() + first / kNR * b.b_panel;
       for (int64_t c0 = 0; c0 < t.channels; c0 += plan.depth) {
         b.k = depth_at(c0);
-        b.a = weights + x * weight_step() + panels() * kAStep * c0 + begin / plan.panel * kAStep * b.k;
-        b.b = sources + x * source_step() + windows.padded * c0 + first * b.k;
         b.add = c0 > 0;
-        gemm::multiply_panels(b, 0, b.a_panels(), 0, b.b_panels());
+        for (int64_t column = 0; column < kSide; ++column) {  // while its row's operands are at hand
+          b.a = a + c0 * b.a_step + column * kAStep;
+          b.b = from + c0 * b.b_step + column * kNR;
+          b.c = products + (row * kSide + column) * plan.item_tiles;
+          gemm::multiply_panels(b, 0, b.a_panels(), 0, b.b_panels());
+        }
       }
     }
   }

@@ -16,9 +16,9 @@
 
 namespace chainrule::cpu {
 
-// Results of a tile, and products: the source elements of its window.
-inline constexpr int64_t kWinogradTile = 4, kWinogradProducts = 36;
-inline constexpr int64_t kWinogradGradTile = 3, kWinogradGradProducts = 25;
+// Results of a tile and source elements of its window, per axis, and products: the window's elements.
+inline constexpr int64_t kWinogradTile = 4, kWinogradWindow = 6, kWinogradProducts = 36;
+inline constexpr int64_t kWinogradGradTile = 3, kWinogradGradWindow = 5, kWinogradGradProducts = 25;
 inline constexpr int64_t kWinogradLine = 16;   // elements between products: not all in one cache set
 inline constexpr int64_t kWinogradTasks = 16;  // at most
 

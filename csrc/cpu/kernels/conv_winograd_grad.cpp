@@ -12,7 +12,7 @@ namespace chainrule::cpu::CHAINRULE_ISA_NS {
 namespace {
 namespace winograd {
 
-constexpr int64_t kNR = gemm::kNR<float>, kAStep = gemm::kAStep<float>;
+constexpr int64_t kNR = gemm::kNR<float>, kAStep = gemm::kAStep<float>, kSide = kWinogradGradWindow;
 // Tiles summed in one chain; the chains' sums are added, and those of the blocks in turn. Longer chains have
 // larger errors.
 constexpr int64_t kChain = 32;
@@ -71,15 +71,15 @@ struct WeightGradient {
   Windows source_windows, gradient_windows;
   int64_t* spoiled;  // per task: a gradient was not finite
   float* sums;       // [product][filter][channel]
-  float* sources;    // [product][panel of channels][tile][channel]
-  float* gradients;  // [product][panel of filters][tile][filter]
+  float* sources;    // [row of products][panel of channels][tile][product][channel]
+  float* gradients;  // [row of products][panel of filters][tile][product][filter]
   float* buffers;
   const WinogradTiles t = plan.tiles, g = gradient_tiles(plan.tiles);
 
   int64_t panels() const { return ceil_div(t.filters, plan.panel); }
   int64_t sums_step() const { return plan.sums / kWinogradGradProducts; }
-  int64_t source_step() const { return plan.sources / kWinogradGradProducts; }
-  int64_t gradient_step() const { return plan.gradients / kWinogradGradProducts; }
+  int64_t source_step() const { return plan.sources / kSide; }
+  int64_t gradient_step() const { return plan.gradients / kSide; }
 
   // `rows` planes from `first` on, each lane of a vector another plane, as one panel of `width`.
   template <class Transform>
@@ -97,7 +97,7 @@ struct WeightGradient {
         for (int64_t l = 0; l < kLanes; ++l) {
           lane[l] = buffer + lesser(v + l, rows - 1) * size + windows.spots[i].window;
         }
-        transform(lane, to + i * width + v);
+        transform(lane, to + i * kSide * width + v);
       }
     }
   }
@@ -108,17 +108,18 @@ struct WeightGradient {
     if (item < channel_panels) {
       const int64_t first = item * kNR;
       transform_panel(t, source_windows, source + (group * t.channels + first) * t.source[0] * t.source[1],
-                      lesser(kNR, t.channels - first), kNR, buffer, sources + first * source_windows.count,
+                      lesser(kNR, t.channels - first), kNR, buffer,
+                      sources + first * kSide * source_windows.count,
                       [&](const auto& lane, float* to) __attribute__((always_inline)) {
-                        transform_windows(lane, t.pitch, transform_source, to, source_step());
+                        transform_windows(lane, t.pitch, transform_source, to, source_step(), kNR);
                       });
     } else {
       const int64_t panel = item - channel_panels, first = panel * plan.panel;
       transform_panel(g, gradient_windows, gradient + (group * t.filters + first) * g.source[0] * g.source[1],
                       lesser(plan.panel, t.filters - first), kAStep, buffer,
-                      gradients + panel * kAStep * gradient_windows.count,
+                      gradients + panel * kSide * kAStep * gradient_windows.count,
                       [&](const auto& lane, float* to) __attribute__((always_inline)) {
-                        transform_windows(lane, g.pitch, transform_gradient, to, gradient_step());
+                        transform_windows(lane, g.pitch, transform_gradient, to, gradient_step(), kAStep);
                       });
     }
   }
@@ -136,19 +137,23 @@ struct WeightGradient {
 
   // Adds the block's sums of one product, or sets them.
   void add_product(int64_t x, bool first) const {
-    const int64_t count = source_windows.count;
+    const int64_t count = source_windows.count, row = x / kSide, column = x % kSide;
+    const float* const a = gradients + row * gradient_step() + column * kAStep;
+    const float* const b = sources + row * source_step() + column * kNR;
     for (int64_t j = 0; j < plan.sums_row; j += kNR) {
       for (int64_t i = 0; i < t.filters; i += plan.panel) {
         const int64_t rows = lesser(plan.panel, t.filters - i);
         alignas(64) float chains[gemm::kMR * kNR];
         gemm::Tile<float> tile;
         tile.c = chains;
-        tile.c_step = tile.b_step = tile.columns = kNR;
+        tile.c_step = tile.columns = kNR;
+        tile.a_step = kSide * kAStep;
+        tile.b_step = kSide * kNR;
         tile.epilogue = {};
         for (int64_t k = 0; k < count; k += kChain) {
           tile.k = lesser(kChain, count - k);
-          tile.a = gradients + x * gradient_step() + (i / plan.panel * count + k) * kAStep;
-          tile.b = sources + x * source_step() + j * count + k * kNR;
+          tile.a = a + (i / plan.panel * count + k) * tile.a_step;
+          tile.b = b + (j / kNR * count + k) * tile.b_step;
           tile.next = tile.b;
           tile.add = k > 0;
           gemm::run_tile(tile, rows);

@@ -89,11 +89,12 @@ template <int kFrom, int kTo, int kColumns, class Store>
 }
 
 // Windows of kWindow x kWindow elements, lane l's at lane[l], rows `pitch` apart and readable up to a
-// multiple of four elements; element (i, j) of the transformed ones goes to to + (i * kWide + j) * step.
+// multiple of four elements; element (i, j) of the transformed ones goes to to + i * row_step + j * step: all
+// of a row to one place, since a write to another page costs more than to another line.
 template <int kWindow, int kWide>
 [[gnu::always_inline]] inline void transform_windows(const float* const (&lane)[kLanes], int64_t pitch,
                                                      void (&transform)(const V (&)[kWindow], V (&)[kWide]),
-                                                     float* to, int64_t step) {
+                                                     float* to, int64_t row_step, int64_t step) {
   constexpr int quads = (kWindow + 3) / 4;
   V rows[kWindow][kWide];
   for (int i = 0; i < kWindow; ++i) {
@@ -108,7 +109,7 @@ template <int kWindow, int kWide>
     transform(in, rows[i]);
   }
   transform_columns(rows, transform, [&](int i, int j, V x) __attribute__((always_inline)) {
-    simd::store(to + (i * kWide + j) * step, x);
+    simd::store(to + i * row_step + j * step, x);
   });
 }
 

@@ -27,12 +27,13 @@ struct Problem {
 template <class T>
 struct Block {
   int64_t m, n, k;
-  int64_t mr;                 // rows of a panel of A, at most kMR
-  const T* a;                 // panels of kAStep x k, unless in place
-  const T* b;                 // panels of kNR x k, unless in place
-  int64_t a_row = 0;          // in place: from row to row, whose elements are adjacent
-  int64_t b_row = 0;          // the same
-  const T* b_tail = nullptr;  // B in place: the last panel, packed
+  int64_t mr;                             // rows of a panel of A, at most kMR
+  const T* a;                             // panels of kAStep x k, or A in place
+  const T* b;                             // panels of kNR x k, or B in place
+  int64_t a_row = 1, a_step = kAStep<T>;  // as in Tile
+  int64_t b_step = kNR<T>;                // the same
+  int64_t a_panel = 0, b_panel = 0;       // from panel to panel; 0: one follows the other
+  const T* b_tail = nullptr;              // B in place: the last panel, packed
   T* c;
   int64_t c_row;
   bool add;
@@ -40,13 +41,10 @@ struct Block {
 
   int64_t a_panels() const { return ceil_div(m, mr); }
   int64_t b_panels() const { return ceil_div(n, kNR<T>); }
-  const T* a_at(int64_t i) const { return a + i * (a_row ? mr * a_row : kAStep<T> * k); }
-  bool packed_b(int64_t j) const { return !b_row || (b_tail && j == b_panels() - 1); }
-  const T* b_at(int64_t j) const {
-    if (b_row && packed_b(j)) return b_tail;
-    return b + j * kNR<T> * (b_row ? 1 : k);
-  }
-  int64_t b_step(int64_t j) const { return packed_b(j) ? kNR<T> : b_row; }
+  bool at_tail(int64_t j) const { return b_tail && j == b_panels() - 1; }
+  const T* a_at(int64_t i) const { return a + i * (a_panel ? a_panel : kAStep<T> * k); }
+  const T* b_at(int64_t j) const { return at_tail(j) ? b_tail : b + j * (b_panel ? b_panel : kNR<T> * k); }
+  int64_t b_step_at(int64_t j) const { return at_tail(j) ? kNR<T> : b_step; }
 };
 
 // Panels of nearly equal height: 64 rows are five of 13, not four of 14 and one of 8.
@@ -59,10 +57,8 @@ inline void multiply_column(const Block<T>& p, int64_t i0, int64_t i1, int64_t j
   const int64_t j0 = j * kNR<T>;
   Tile<T> t;
   t.k = p.k;
-  if (p.a_row) {
-    t.a_row = p.a_row;
-    t.a_step = 1;
-  }
+  t.a_row = p.a_row;
+  t.a_step = p.a_step;
   t.b = b;
   t.b_step = b_step;
   t.c_step = p.c_row;
@@ -87,7 +83,7 @@ inline void multiply_panels(const Block<T>& p, int64_t i0, int64_t i1, int64_t j
   for (int64_t i = i0; i < i1; i += group) {
     const int64_t end = i + group < i1 ? i + group : i1;
     for (int64_t j = j0; j < j1; ++j) {
-      multiply_column(p, i, end, j, p.b_at(j), p.b_step(j), p.b_at(j + 1 < j1 ? j + 1 : j0));
+      multiply_column(p, i, end, j, p.b_at(j), p.b_step_at(j), p.b_at(j + 1 < j1 ? j + 1 : j0));
     }
   }
 }
@@ -138,10 +134,13 @@ struct BlockProduct {
       if (cut.a_in_place) {
         p.a = g.a + i0 * s.a_row + k0;
         p.a_row = s.a_row;
+        p.a_step = 1;
+        p.a_panel = p.mr * s.a_row;
       }
       if (cut.b_in_place) {
         p.b = g.b + k0 * s.b_row + j0;
-        p.b_row = s.b_row;
+        p.b_step = s.b_row;
+        p.b_panel = kNR<T>;
       }
       if (k0 + p.k == s.k) {
         p.epilogue = g.epilogue;

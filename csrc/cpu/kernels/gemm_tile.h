@@ -151,6 +151,7 @@ void multiply_tile(const Tile<T>& t) {
   const T* b = t.b;
   const auto step = [&]() __attribute__((always_inline)) {
     if constexpr (kPrefetch > 0) prefetch_row<NV>(b + kPrefetch * t.b_step);
+    if constexpr (kPrefetch > 0 && !kAcross) __builtin_prefetch(a[0] + kPrefetch * a_step);
     simd::Vec<T> row[NV];
 #pragma GCC unroll 4
     for (int v = 0; v < NV; ++v) row[v] = simd::load(b + v * L);

@@ -59,22 +59,35 @@ struct PhasePair {
 };
 
 // n elements of `even` and of `odd` in turn, without those that lie outside of the row of `size` elements;
-// the first belongs at row[begin], and begin may be -1. Reads whole vectors.
+// the first belongs at row[begin], and begin may be -1, so may one beyond the end. Reads whole vectors.
 template <class T>
 void write_alternating(const T* even, const T* odd, int64_t n, int64_t begin, T* row, int64_t size) {
   constexpr int64_t lanes = simd::kLanes<T>;
-  for (int64_t i = 0; i < n; i += lanes, begin += 2 * lanes) {
-    const auto both = simd::interleave(simd::load(even + i), simd::load(odd + i));
-    const int64_t end = lesser(begin + 2 * lesser(lanes, n - i), size);
-    if (begin >= 0 && end - begin == 2 * lanes) {
-      simd::store(row + begin, both.first);
-      simd::store(row + begin + lanes, both.second);
-    } else {
-      T pair[2 * lanes];
-      simd::store(pair, both.first);
-      simd::store(pair + lanes, both.second);
-      for (int64_t k = greater(begin, 0); k < end; ++k) row[k] = pair[k - begin];
-    }
+  if (begin < 0) {
+    row[0] = *odd++;
+    ++even;
+    --n;
+    begin += 2;
+  }
+  if (begin + 2 * n > size) {
+    --n;
+    row[size - 1] = even[n];
+  }
+  row += begin;
+  const auto pair = [&](int64_t i) __attribute__((always_inline)) {
+    return simd::interleave(simd::load(even + i), simd::load(odd + i));
+  };
+  if (n < lanes) {
+    const auto both = pair(0);
+    if (2 * n < lanes) return simd::store_n(row, both.first, 2 * n);
+    simd::store(row, both.first);
+    return simd::store_n(row + lanes, both.second, 2 * n - lanes);
+  }
+  for (int64_t i = 0; i < n; i += lanes) {
+    const int64_t at = lesser(i, n - lanes);  // the last reaches back
+    const auto both = pair(at);
+    simd::store(row + 2 * at, both.first);
+    simd::store(row + 2 * at + lanes, both.second);
   }
 }
 

@@ -46,10 +46,10 @@ struct GemmShape {
 
 // An operand is read where it lies, not packed, where at most so many columns use a row of A, or rows one of
 // B. B's rows are read at one time, so it matters how far they spread: fewer rows may use it if they are far
-// apart, and none without fetching ahead. Rows a multiple of kSetBytes apart share a set of the first-level
-// cache.
+// apart, and none without fetching ahead or from memory. Rows a multiple of kSetBytes apart share a set of
+// the first-level cache.
 inline constexpr int64_t kInPlaceColumns = 384, kInPlaceRows = 560, kFarRows = 140;
-inline constexpr int64_t kNearBytes = int64_t{1} << 19, kSetBytes = 4096;
+inline constexpr int64_t kNearBytes = int64_t{1} << 19, kFarBytes = int64_t{1} << 23, kSetBytes = 4096;
 
 [[gnu::always_inline]] inline bool a_serves_in_place(const GemmBlocks& b, const GemmShape& s) {
   return s.a_column == 1 && s.a_row > 0 && s.a_row * b.element % kSetBytes != 0 && s.n <= kInPlaceColumns;
@@ -57,7 +57,8 @@ inline constexpr int64_t kNearBytes = int64_t{1} << 19, kSetBytes = 4096;
 
 [[gnu::always_inline]] inline bool b_serves_in_place(const GemmBlocks& b, const GemmShape& s) {
   const bool near = (s.k < b.kc ? s.k : b.kc) * s.b_row * b.element <= kNearBytes;
-  const int64_t most = near ? kInPlaceRows : b.prefetch > 0 ? kFarRows : 0;
+  const bool cached = b.prefetch > 0 && s.k * s.b_row * b.element <= kFarBytes;
+  const int64_t most = near ? kInPlaceRows : cached ? kFarRows : 0;
   return s.b_column == 1 && s.b_row > 0 && s.b_row * b.element % kSetBytes != 0 && s.m <= most;
 }
 

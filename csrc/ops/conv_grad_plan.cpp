@@ -16,8 +16,7 @@ using cpu::ConvAxis;
 using cpu::ConvPlanes;
 using cpu::round_up;
 
-// For the weight gradient, where the planes are copied once per split of the filters. Short chains of sums
-// keep the error small.
+// Filters, or taps, of an item. Short chains of sums keep the error small.
 constexpr int64_t kPackedGradFilters = 16, kPackedGradTaps = 24, kPackedGradSplit = 64,
                   kPackedGradDepth = 128;
 // Planes are copied once per split of the filters; from this many filters times taps on the copy costs
@@ -43,6 +42,22 @@ void choose_rows(cpu::ConvWeightGradPlan& c, DType dtype, Plan& plan) {
   const int64_t strips = ceil_div(w.out * bytes, kernels.vector_bytes) * cpu::kConvStripBytes / 8;
   const int64_t sums = c.shards == 1 ? 0 : round_up(c.shards * filters * 9, 16);
   plan.workspace = aligned_bytes_of(strips + c.tasks * c.table, {{1, sums}, {1, w.source}}, dtype);
+}
+
+// Up to so many items. Each copies and packs the planes of its channels and the rows of its filters: what is
+// not divided is copied and packed again and again, which should be the smaller part.
+void split_items(cpu::ConvWeightGradPlan& c, int64_t rows, int64_t wanted) {
+  const ConvPlanes& p = c.planes;
+  const int64_t kernel = p.axis[0].kernel * p.axis[1].kernel;
+  c.split = round_up(c.filters, rows);
+  c.channel_split = p.channels;
+  if (c.panel > 0 && p.channels * kernel >= 4 * c.filters) {
+    const int64_t least = ceil_div(std::max(kPackedGradSplit, 2 * c.filters), kernel);
+    c.channel_split = ceil_div(p.channels, std::clamp<int64_t>(wanted, 1, p.channels / least));
+  } else {
+    const int64_t least = c.panel > 0 ? kPackedGradSplit : ceil_div(kSplitWork, kernel);
+    c.split = round_up(ceil_div(c.filters, std::clamp<int64_t>(wanted, 1, ceil_div(c.filters, least))), rows);
+  }
 }
 
 }  // namespace
@@ -73,11 +88,9 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
   c.length = p.in_place ? p.plane : round_up((p.band - 1) * p.pitch + w.grid, lanes);
 
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters)), units = p.images * p.bands;
-  const int64_t least = packed ? kPackedGradSplit : ceil_div(kSplitWork, h.kernel * w.kernel);
-  const int64_t splits = std::clamp<int64_t>(ceil_div(wanted, p.groups), 1, ceil_div(c.filters, least));
   c.panel = packed ? ceil_div(c.filters, ceil_div(c.filters, blocks.mr)) : 0;
-  c.split = round_up(ceil_div(c.filters, splits), packed ? c.panel : kernels.tile_rows);
-  const int64_t items = p.groups * ceil_div(c.filters, c.split);
+  split_items(c, packed ? c.panel : kernels.tile_rows, ceil_div(wanted, p.groups));
+  const int64_t items = p.groups * ceil_div(c.filters, c.split) * ceil_div(p.channels, c.channel_split);
   const int64_t parts = std::min(kPackedGradShards, p.images * p.plane / kPackedGradPositions);
   c.shards = std::clamp<int64_t>(std::min(wanted / items, kPrivateSums / size), 1,
                                  p.in_place ? std::max(units, parts) : units);
@@ -86,7 +99,7 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
 
   c.depth = kPackedGradDepth;
   c.panels = packed ? (ceil_div(c.split, c.panel) * blocks.a_step + blocks.nr) * c.depth : 0;
-  const int64_t unit_planes = p.channels * h.slots * w.slots * p.plane;
+  const int64_t unit_planes = c.channel_split * h.slots * w.slots * p.plane;
   const int64_t unit_rows = std::min(c.split, c.filters) * c.length;
   const int64_t unit_bytes = (unit_planes + unit_rows) * static_cast<int64_t>(size_of(dtype));
   const int64_t wanted_units = packed ? ceil_div(c.depth, c.length) : 1;

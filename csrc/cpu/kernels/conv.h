@@ -109,7 +109,7 @@ struct ConvWeightGradPlan {
   RunFn run;
   ConvPlanes planes;
   int64_t filters;
-  int64_t split;  // filters of an item
+  int64_t split, channel_split;  // filters and channels of an item: all of one of them
   int64_t shards, tasks, add_tasks;
   int64_t length;  // summed positions of a unit, a multiple of the vector
   int64_t chunk;   // units summed before their planes are replaced

@@ -41,10 +41,11 @@ struct WeightGradient {
   T* sums;        // [shard][weight]; the result itself when there is one shard
   T* buffers;
 
-  int64_t tap_count() const { return p.channels * p.axis[0].kernel * p.axis[1].kernel; }
-  int64_t source_size() const { return p.channels * p.axis[0].source * p.axis[1].source; }
+  int64_t kernel_size() const { return p.axis[0].kernel * p.axis[1].kernel; }
+  int64_t tap_count() const { return p.channels * kernel_size(); }
+  int64_t source_size() const { return p.axis[0].source * p.axis[1].source; }  // of a channel
   int64_t out_size() const { return p.axis[0].out * p.axis[1].out; }
-  int64_t unit_planes() const { return p.channels * p.axis[0].slots * p.axis[1].slots * p.plane; }
+  int64_t unit_planes() const { return plan.channel_split * p.axis[0].slots * p.axis[1].slots * p.plane; }
 
   void make_table() const {
     int64_t at = 0;
@@ -83,55 +84,78 @@ struct WeightGradient {
     }
   }
 
-  // The copies of the units [first, first + n) of a group: planes, then the rows of `filters` filters.
-  void copy_units(int64_t group, int64_t first, int64_t n, int64_t first_filter, int64_t filters, T* planes,
-                  T* rows) const {
+  // Filters [filter, filter + filters) and channels [channel, channel + channels) of a group.
+  struct Item {
+    int64_t group, filter, filters, channel, channels;
+  };
+
+  Item item_at(int64_t i) const {
+    const int64_t channel_splits = ceil_div(p.channels, plan.channel_split);
+    const int64_t splits = ceil_div(plan.filters, plan.split) * channel_splits;
+    const int64_t filter = i % splits / channel_splits * plan.split;
+    const int64_t channel = i % channel_splits * plan.channel_split;
+    return {.group = i / splits,
+            .filter = filter,
+            .filters = lesser(plan.split, plan.filters - filter),
+            .channel = channel,
+            .channels = lesser(plan.channel_split, p.channels - channel)};
+  }
+
+  // The copies of the units [first, first + n): planes, then rows.
+  void copy_units(const Item& item, int64_t first, int64_t n, T* planes, T* rows) const {
     for (int64_t u = 0; u < n; ++u) {
-      const int64_t at = (first + u) / p.bands * p.groups + group, band = (first + u) % p.bands;
-      copy_planes(p, source + at * source_size(), band, planes + u * unit_planes());
-      copy_gradient(plan, gradient + (at * plan.filters + first_filter) * out_size(), band, filters,
-                    rows + u * filters * plan.length);
+      const int64_t at = (first + u) / p.bands * p.groups + item.group, band = (first + u) % p.bands;
+      copy_planes(p, source + (at * p.channels + item.channel) * source_size(), item.channels, band,
+                  planes + u * unit_planes());
+      copy_gradient(plan, gradient + (at * plan.filters + item.filter) * out_size(), band, item.filters,
+                    rows + u * item.filters * plan.length);
     }
   }
 
-  // One group and split of the filters over one shard of the units (images and bands of the group).
-  void run_item(int64_t group, int64_t split, int64_t shard, T* buffer) const {
-    const int64_t units = p.images * p.bands, first_filter = split * plan.split;
-    const int64_t filters = lesser(plan.split, plan.filters - first_filter);
-    T* const to = sums + ((shard * p.groups + group) * plan.filters + first_filter) * tap_count();
+  // One item over one shard of the units (images and bands of the group).
+  void run_item(const Item& item, int64_t shard, T* buffer) const {
+    const int64_t units = p.images * p.bands;
+    T* const to = sums + ((shard * p.groups + item.group) * plan.filters + item.filter) * tap_count() +
+                  item.channel * kernel_size();
     T* const planes = buffer + plan.panels;
     T* const rows = planes + plan.chunk * unit_planes();
     DotTile<T> t{.rows = rows,
                  .planes = planes,
                  .length = plan.length,
-                 .row_unit_step = filters * plan.length,
+                 .row_unit_step = item.filters * plan.length,
                  .plane_unit_step = unit_planes()};
+    const PackedSums<T> packed{.filters = item.filters,
+                               .taps = item.channels * kernel_size(),
+                               .tap_offsets = taps,
+                               .sums = to,
+                               .step = tap_count()};
     if (p.in_place) {
-      t.planes = source + group * source_size();
-      t.plane_unit_step = p.groups * source_size();
-      t.rows = gradient + (group * plan.filters + first_filter) * out_size();
+      t.planes = source + (item.group * p.channels + item.channel) * source_size();
+      t.plane_unit_step = p.groups * p.channels * source_size();
+      t.rows = gradient + (item.group * plan.filters + item.filter) * out_size();
       t.row_unit_step = p.groups * plan.filters * out_size();
       const int64_t positions = p.images * plan.length;  // a shard may begin amid an image
-      return add_packed(plan, t, shard * positions / plan.shards, (shard + 1) * positions / plan.shards, taps,
-                        filters, buffer, to, true);
+      return add_packed(plan, t, shard * positions / plan.shards, (shard + 1) * positions / plan.shards,
+                        packed, buffer, true);
     }
     const int64_t begin = shard * units / plan.shards, end = (shard + 1) * units / plan.shards;
     for (int64_t chunk = begin; chunk < end; chunk += plan.chunk) {
       t.units = lesser(plan.chunk, end - chunk);
-      copy_units(group, chunk, t.units, first_filter, filters, planes, rows);
+      copy_units(item, chunk, t.units, planes, rows);
       if (plan.panel > 0) {
-        add_packed(plan, t, 0, t.units * t.length, taps, filters, buffer, to, chunk == begin);
+        add_packed(plan, t, 0, t.units * t.length, packed, buffer, chunk == begin);
       } else {
-        add_filters(t, filters, to, chunk == begin);
+        add_filters(t, item.filters, to, chunk == begin);
       }
     }
   }
 
   void run_task(int64_t task, int64_t slot) const {
-    const int64_t splits = (plan.filters + plan.split - 1) / plan.split;
-    const int64_t items = plan.shards * p.groups * splits;
-    for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
-      run_item(i / splits % p.groups, i % splits, i / splits / p.groups, buffers + slot * plan.buffer);
+    const int64_t items =
+        p.groups * ceil_div(plan.filters, plan.split) * ceil_div(p.channels, plan.channel_split);
+    const int64_t all = plan.shards * items;
+    for (int64_t i = task * all / plan.tasks; i < (task + 1) * all / plan.tasks; ++i) {
+      run_item(item_at(i % items), i / items, buffers + slot * plan.buffer);
     }
   }
 

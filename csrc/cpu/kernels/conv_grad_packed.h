@@ -43,27 +43,37 @@ void pack_taps(const DotTile<T>& t, const int64_t* taps, int64_t count, int64_t 
   });
 }
 
+// Some filters' sums over some taps, rows `step` apart.
+template <class T>
+struct PackedSums {
+  int64_t filters, taps;
+  const int64_t* tap_offsets;
+  T* sums;
+  int64_t step;
+};
+
 // Adds the products of the positions [first, end) of t's units to the sums, or sets them. `panels` has room
 // for plan.panels elements.
 template <class T>
 void add_packed(const ConvWeightGradPlan& plan, const DotTile<T>& t, int64_t first, int64_t end,
-                const int64_t* taps, int64_t filters, T* panels, T* sums, bool set) {
+                const PackedSums<T>& s, T* panels, bool set) {
   gemm::Block<T> b;
-  b.m = filters;
-  b.n = b.c_row = plan.planes.channels * plan.planes.axis[0].kernel * plan.planes.axis[1].kernel;
+  b.m = s.filters;
+  b.n = s.taps;
   b.mr = plan.panel;
   b.a = panels;
-  b.c = sums;
+  b.c = s.sums;
+  b.c_row = s.step;
   b.epilogue = {};
   T* const taps_panel = panels + b.a_panels() * gemm::kAStep<T> * plan.depth;
   for (int64_t begin = first; begin < end; begin += plan.depth) {
     b.k = lesser(plan.depth, end - begin);
     b.add = !set || begin > first;
     for (int64_t i = 0; i < b.a_panels(); ++i) {
-      pack_filters(plan, t, i * plan.panel, filters, begin, b.k, panels + i * gemm::kAStep<T> * b.k);
+      pack_filters(plan, t, i * plan.panel, s.filters, begin, b.k, panels + i * gemm::kAStep<T> * b.k);
     }
     for (int64_t j = 0; j < b.b_panels(); ++j) {
-      pack_taps(t, taps + j * gemm::kNR<T>, b.n - j * gemm::kNR<T>, begin, b.k, taps_panel);
+      pack_taps(t, s.tap_offsets + j * gemm::kNR<T>, b.n - j * gemm::kNR<T>, begin, b.k, taps_panel);
       gemm::multiply_column(b, 0, b.a_panels(), j, taps_panel, gemm::kNR<T>, taps_panel);
     }
   }

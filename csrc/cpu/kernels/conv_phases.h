@@ -197,7 +197,7 @@ void for_items(const ConvPlan& plan, int64_t task, const T* source, T* buffer, F
       planes += band * p.band * p.pitch;
     } else {
       for (int64_t b = 0; unit != copied && b < lesser(p.batch, p.images - image); ++b) {
-        copy_planes(p, planes + b * p.groups * source_size, band, buffer + b * planes_size(p));
+        copy_planes(p, planes + b * p.groups * source_size, p.channels, band, buffer + b * planes_size(p));
       }
       copied = unit;
       planes = buffer;

@@ -91,11 +91,11 @@ void copy_plane(const ConvPlanes& p, const T* image, int64_t row, int64_t slot_h
   return p.channels * p.axis[0].slots * p.axis[1].slots * p.plane;
 }
 
-// All planes of a unit. `source` is the unit's image and group.
+// The planes of a unit's channels, whose images begin at `source`.
 template <class T>
-void copy_planes(const ConvPlanes& p, const T* source, int64_t band, T* to) {
+void copy_planes(const ConvPlanes& p, const T* source, int64_t channels, int64_t band, T* to) {
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
-  for (int64_t c = 0; c < p.channels; ++c, source += h.source * w.source) {
+  for (int64_t c = 0; c < channels; ++c, source += h.source * w.source) {
     for (int64_t i = 0; i < h.slots; ++i) {
       for (int64_t j = 0; j < w.slots; ++j, to += p.plane) copy_plane(p, source, band * p.band, i, j, to);
     }

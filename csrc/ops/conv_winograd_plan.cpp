@@ -100,10 +100,16 @@ void plan_winograd(const Shape& image, const Shape& weight, const Shape& result,
   c.product_tasks = std::min(cpu::kWinogradTasks, items);
   c.weights = cpu::kWinogradProducts * (panels * blocks.a_step * t.channels + cpu::kWinogradLine);
   c.sources = cpu::kWinogradProducts * (t.block * t.channels + cpu::kWinogradLine);
-  const int64_t products = c.item_panels * c.panel * cpu::kWinogradProducts * c.item_tiles;
-  c.buffer = round_up(std::max({window_elements(t), products, c.depth * 9 * blocks.a_step}), 16);
+  c.products = c.item_panels * c.panel * cpu::kWinogradProducts * c.item_tiles;
+  c.fused = t.count() <= c.item_tiles;
+  const int64_t scratch = c.depth * 9 * blocks.a_step;
+  const int64_t block =
+      cpu::kWinogradWindow * (c.depth * cpu::kWinogradWindow * blocks.a_step + cpu::kWinogradLine);
+  c.buffer = round_up(
+      std::max(window_elements(t), c.fused ? c.products + block + scratch : std::max(c.products, scratch)),
+      16);
   need_workspace(plan, cpu::kWinogradTasks + 4 * t.runs + 4 * t.block,
-                 c.weights + c.sources + cpu::kWinogradTasks * c.buffer);
+                 (c.fused ? 0 : c.weights) + c.sources + cpu::kWinogradTasks * c.buffer);
 }
 
 void plan_winograd_grad(const Shape& image, const Shape& weight, const Shape& result,

@@ -164,13 +164,14 @@ CASES = [
         dilation=(1, 2),
         large=True,
     ),
-    # Winograd's tiles of 4x4 results: whole and cut ones, groups, more tiles than a block holds.
+    # Winograd's tiles of 4x4 results: whole and cut ones, groups, more tiles than an item or a block holds.
     conv("large-winograd", (3, 18, 13, 15), (20, 18, 3, 3), padding=1, large=True),
     conv("large-winograd-no-padding", (4, 16, 10, 17), (17, 16, 3, 3), bias=False, large=True),
     conv("large-winograd-padding", (1, 17, 22, 21), (33, 17, 3, 3), padding=(3, 2), large=True),
     conv("large-winograd-part-of-a-panel", (1, 20, 20, 31), (18, 20, 3, 3), padding=1, large=True),
     conv("large-winograd-groups", (2, 40, 18, 18), (36, 20, 3, 3), padding=1, groups=2, large=True),
     conv("large-winograd-channels", (2, 70, 30, 29), (50, 70, 3, 3), padding=1, large=True),
+    conv("large-winograd-few-tiles", (1, 70, 18, 17), (50, 70, 3, 3), padding=1, large=True),
     conv("large-winograd-blocks", (6, 16, 60, 61), (16, 16, 3, 3), padding=1, large=True),
     conv("large-depthwise", (4, 32, 30, 30), (32, 1, 3, 3), groups=32, padding=1, large=True),
 ]

@@ -75,34 +75,37 @@ struct Convolution {
   // From row to row, and from channel to channel.
   int64_t weight_step() const { return plan.weights / kSide; }
   int64_t source_step() const { return plan.sources / kSide; }
+  // Whether each item transforms its filters' weights itself: no weights are kept. Their rows are so far
+  // apart then.
+  bool fused() const { return weights == nullptr; }
+  int64_t fused_step() const { return plan.depth * kSide * kAStep + kWinogradLine; }
   // Channels of the block of sums that begins at channel c.
   int64_t depth_at(int64_t c) const { return lesser(plan.depth, t.channels - c); }
 
-  // One panel of filters, one channel after the other; scratch holds a block's weights, filters in the lanes.
-  void transform_panel(const float* from, int64_t panel, float* scratch) const {
-    const int64_t rows = lesser(plan.panel, t.filters - panel * plan.panel);
+  // Channels from c0 on of a panel of filters, a block of sums, to where rows of products are `row` apart;
+  // scratch holds the block's weights, filters in the lanes.
+  void transform_block(int64_t group, int64_t panel, int64_t c0, float* scratch, float* to,
+                       int64_t row) const {
     const ConvPlan& d = plan.direct;
-    from += panel * plan.panel * d.weight_filter_step;
-    for (int64_t c0 = 0; c0 < t.channels; c0 += plan.depth) {
-      const int64_t depth = depth_at(c0);
-      float* to = weights + (panel * t.channels + c0) * kSide * kAStep;
-      if (d.weight_channel_step == kTaps) {
-        gemm::pack_a(scratch, from + c0 * kTaps, d.weight_filter_step, 1, rows, depth * kTaps);
-      } else {
-        for (int64_t c = 0; c < depth; ++c) {
-          gemm::pack_a(scratch + c * kTaps * kAStep, from + (c0 + c) * d.weight_channel_step,
-                       d.weight_filter_step, 1, rows, kTaps);
-        }
+    const int64_t filter = panel * plan.panel, depth = depth_at(c0);
+    const int64_t filters = lesser(plan.panel, t.filters - filter);
+    const float* const from = weight + group * t.filters * t.channels * kTaps + filter * d.weight_filter_step;
+    if (d.weight_channel_step == kTaps) {
+      gemm::pack_a(scratch, from + c0 * kTaps, d.weight_filter_step, 1, filters, depth * kTaps);
+    } else {
+      for (int64_t c = 0; c < depth; ++c) {
+        gemm::pack_a(scratch + c * kTaps * kAStep, from + (c0 + c) * d.weight_channel_step,
+                     d.weight_filter_step, 1, filters, kTaps);
       }
-      for (int64_t c = 0; c < depth; ++c, to += kSide * kAStep) {
-        for (int64_t lane = 0; lane < kAStep; lane += kLanes) {
-          transform_kernel(scratch + c * kTaps * kAStep + lane, to + lane);
-        }
+    }
+    for (int64_t c = 0; c < depth; ++c, to += kSide * kAStep) {
+      for (int64_t lane = 0; lane < kAStep; lane += kLanes) {
+        transform_kernel(scratch + c * kTaps * kAStep + lane, to + lane, row);
       }
     }
   }
 
-  void transform_kernel(const float* from, float* to) const {
+  void transform_kernel(const float* from, float* to, int64_t row) const {
     V g[3][3], rows[3][6];
 #pragma GCC unroll 3
     for (int i = 0; i < 3; ++i) {
@@ -113,18 +116,19 @@ struct Convolution {
       }
       transform_weights(g[i], rows[i]);
     }
-    const int64_t step = weight_step();
     transform_columns(rows, transform_weights, [&](int i, int j, V x) __attribute__((always_inline)) {
-      simd::store(to + i * step + j * kAStep, x);
+      simd::store(to + i * row + j * kAStep, x);
     });
   }
 
   void transform_all_weights(int64_t group) const {
-    const float* const from = weight + group * t.filters * t.channels * kTaps;
     parallel_slots(plan.weight_tasks, [&](int64_t task, int64_t slot) {
       const int64_t end = (task + 1) * panels() / plan.weight_tasks;
       for (int64_t i = task * panels() / plan.weight_tasks; i < end; ++i) {
-        transform_panel(from, i, buffers + slot * plan.buffer);
+        for (int64_t c0 = 0; c0 < t.channels; c0 += plan.depth) {
+          float* const to = weights + (i * t.channels + c0) * kSide * kAStep;
+          transform_block(group, i, c0, buffers + slot * plan.buffer, to, weight_step());
+        }
       }
     });
   }
@@ -146,29 +150,56 @@ struct Convolution {
 
   // Filters [begin, end) at tiles [first, first + n) of the block: all 36 products.
   void multiply_item(int64_t begin, int64_t end, int64_t first, int64_t n, float* products) const {
+    gemm::Block<float> b = block_of(end - begin, n);
+    b.a_panel = t.channels * b.a_step;
+    for (int64_t row = 0; row < kSide; ++row) {
+      const float* const a = weights + row * weight_step() + begin / plan.panel * b.a_panel;
+      const float* const from = sources + row * source_step() + first / kNR * b.b_panel;
+      for (int64_t c0 = 0; c0 < t.channels; c0 += plan.depth) {
+        b.c = products + row * kSide * plan.item_tiles;
+        multiply_row(b, a + c0 * b.a_step, from + c0 * b.b_step, c0);
+      }
+    }
+  }
+
+  // The same of all tiles, where no other item uses these filters: their weights are transformed here, a
+  // block of channels at a time, which stays in the cache.
+  void transform_and_multiply(int64_t group, int64_t begin, int64_t end, float* products) const {
+    float* const block = products + plan.products;
+    float* const scratch = block + kSide * fused_step();
+    for (int64_t i = begin; i < end; i += plan.panel) {
+      gemm::Block<float> b = block_of(lesser(plan.panel, end - i), round_up(windows.count, kLanes));
+      for (int64_t c0 = 0; c0 < t.channels; c0 += plan.depth) {
+        transform_block(group, i / plan.panel, c0, scratch, block, fused_step());
+        for (int64_t row = 0; row < kSide; ++row) {
+          b.c = products + ((i - begin) * kWinogradProducts + row * kSide) * plan.item_tiles;
+          multiply_row(b, block + row * fused_step(), sources + row * source_step() + c0 * b.b_step, c0);
+        }
+      }
+    }
+  }
+
+  gemm::Block<float> block_of(int64_t filters, int64_t tiles) const {
     gemm::Block<float> b;
-    b.m = end - begin;
-    b.n = n;
+    b.m = filters;
+    b.n = tiles;
     b.mr = plan.panel;
     b.c_row = kWinogradProducts * plan.item_tiles;
     b.epilogue = {};
     b.a_step = kSide * kAStep;
     b.b_step = kSide * kNR;
-    b.a_panel = t.channels * b.a_step;
     b.b_panel = t.channels * b.b_step;
-    for (int64_t row = 0; row < kSide; ++row) {
-      const float* const a = weights + row * weight_step() + begin / plan.panel * b.a_panel;
-      const float* const from = sources + row * source_step() + first / kNR * b.b_panel;
-      for (int64_t c0 = 0; c0 < t.channels; c0 += plan.depth) {
-        b.k = depth_at(c0);
-        b.add = c0 > 0;
-        for (int64_t column = 0; column < kSide; ++column) {  // while its row's operands are at hand
-          b.a = a + c0 * b.a_step + column * kAStep;
-          b.b = from + c0 * b.b_step + column * kNR;
-          b.c = products + (row * kSide + column) * plan.item_tiles;
-          gemm::multiply_panels(b, 0, b.a_panels(), 0, b.b_panels());
-        }
-      }
+    return b;
+  }
+
+  // A row of products, while its operands are at hand.
+  void multiply_row(gemm::Block<float> b, const float* a, const float* from, int64_t c0) const {
+    b.k = depth_at(c0);
+    b.add = c0 > 0;
+    for (int64_t column = 0; column < kSide; ++column, b.c += plan.item_tiles) {
+      b.a = a + column * kAStep;
+      b.b = from + column * kNR;
+      gemm::multiply_panels(b, 0, b.a_panels(), 0, b.b_panels());
     }
   }
 
@@ -205,7 +236,11 @@ struct Convolution {
     const int64_t begin = item / parts * height, end = lesser(begin + height, t.filters);
     const int64_t first = item % parts * plan.item_tiles;
     const int64_t n = round_up(lesser(plan.item_tiles, windows.count - first), kLanes);
-    multiply_item(begin, end, first, n, products);
+    if (fused()) {
+      transform_and_multiply(group, begin, end, products);
+    } else {
+      multiply_item(begin, end, first, n, products);
+    }
     bool finite = true;
     for (int64_t f = begin; f < end; ++f) {
       const int64_t channel = group * t.filters + f;
@@ -236,7 +271,7 @@ struct Convolution {
   bool run() {
     for (int64_t i = 0; i < plan.product_tasks; ++i) spoiled[i] = 0;
     for (int64_t group = 0; group < t.groups; ++group) {
-      if (!prepared) transform_all_weights(group);
+      if (!prepared && !fused()) transform_all_weights(group);
       for (int64_t first = 0; first < t.count(); first += t.block) {
         windows.describe(t, first, kNR);
         run_block(group);
@@ -254,6 +289,7 @@ Status run(Stream& stream, const PlanData& data, Ptrs in, Ptrs out, void* worksp
   Run* const runs = reinterpret_cast<Run*>(flags + kWinogradTasks);
   Spot* const spots = reinterpret_cast<Spot*>(runs + plan.tiles.runs);
   float* const rest = reinterpret_cast<float*>(spots + plan.tiles.block);
+  const int64_t kept = plan.fused ? 0 : plan.weights;
   Convolution c{.plan = plan,
                 .source = in.at<const float>(0),
                 .weight = in.at<const float>(1),
@@ -262,9 +298,11 @@ Status run(Stream& stream, const PlanData& data, Ptrs in, Ptrs out, void* worksp
                 .prepared = data.prepared,
                 .windows = {spots, runs},
                 .spoiled = flags,
-                .weights = data.packed ? static_cast<float*>(data.packed) : rest,
-                .sources = rest + plan.weights,
-                .buffers = rest + plan.weights + plan.sources};
+                .weights = data.packed  ? static_cast<float*>(data.packed)
+                           : plan.fused ? nullptr
+                                        : rest,
+                .sources = rest + kept,
+                .buffers = rest + kept + plan.sources};
   if (c.run()) return {};
   PlanData direct = data;  // which packs the weights otherwise
   direct.packed = nullptr;

@@ -47,7 +47,8 @@ struct ConvWinogradPlan {
   int64_t item_panels;   // filters of an item of work, in panels
   int64_t item_tiles;
   int64_t weight_tasks, source_tasks, product_tasks;
-  int64_t weights, sources, buffer;  // elements
+  bool fused;                                  // few tiles: an item transforms its filters' weights itself
+  int64_t weights, sources, buffer, products;  // elements; the last: of an item
 };
 
 // Workspace: the block's tiles twice, of the source and of the gradient, and the tasks' flags; the sums; the

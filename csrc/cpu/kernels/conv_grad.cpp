@@ -23,8 +23,8 @@ void copy_gradient(const ConvWeightGradPlan& plan, const T* gradient, int64_t ba
     T* at = to;
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t rest = lesser(plan.planes.pitch, to + plan.length - at);
-      copy_row(at, gradient + (first + i) * w.out, w.out);
-      zero_row(at + w.out, rest - w.out);
+      const int64_t done = copy_padded_row(at, gradient + (first + i) * w.out, w.out, to + plan.length - at);
+      zero_row(at + done, rest - done);
       at += rest;
     }
     zero_row(at, to + plan.length - at);

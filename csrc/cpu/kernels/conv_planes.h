@@ -26,19 +26,47 @@ template <class T>
   simd::store(to + n - lanes, simd::load(from + n - lanes));  // reaches back: masked stores are slow
 }
 
+// The same where `room` elements may be written: short rows as a vector that zeros follow. Returns how many
+// are written.
+template <class T>
+[[gnu::always_inline]] inline int64_t copy_padded_row(T* to, const T* from, int64_t n, int64_t room) {
+  constexpr int64_t lanes = simd::kLanes<T>;
+  if (n >= lanes || room < lanes) {
+    copy_row(to, from, n);
+    return n;
+  }
+  simd::store(to, simd::load_n(from, n));
+  return lanes;
+}
+
 template <class T>
 [[gnu::always_inline]] inline void zero_row(T* to, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = T(0);
 }
 
+// Every second element of `from`, of which n <= kLanes: whole vectors are read only where they belong to it.
 template <class T>
-void gather_row(T* to, const T* from, int64_t n, int64_t step) {
+[[gnu::always_inline]] inline simd::Vec<T> load_even(const T* from, int64_t n) {
+  constexpr int64_t lanes = simd::kLanes<T>;
+  const int64_t span = 2 * n - 1;
+  const simd::Vec<T> low = span < lanes ? simd::load_n(from, span) : simd::load(from);
+  const simd::Vec<T> high = span > lanes ? simd::load_n(from + lanes, span - lanes) : simd::Vec<T>{};
+  return simd::deinterleave(low, high).first;
+}
+
+// `room` as above.
+template <class T>
+void gather_row(T* to, const T* from, int64_t n, int64_t step, int64_t room) {
   int64_t i = 0;
   if (step == 2) {  // a pair of vectors ends one element after the last that is wanted, hence <
     constexpr int64_t lanes = simd::kLanes<T>;
     for (; i + lanes < n; i += lanes) {
       const T* const at = from + 2 * i;
       simd::store(to + i, simd::deinterleave(simd::load(at), simd::load(at + lanes)).first);
+    }
+    if (simd::kMaskedLoads && n > i && room - i >= lanes) {
+      simd::store(to + i, load_even(from + 2 * i, n - i));
+      return;
     }
   }
   for (; i < n; ++i) to[i] = from[step * i];
@@ -74,15 +102,16 @@ void copy_plane(const ConvPlanes& p, const T* image, int64_t row, int64_t slot_h
   const int64_t n = cols.high - cols.low;
   zero_row(to, p.plane);  // one sweep costs less than the borders of many short rows
   if (n == 0) return;
+  const T* const end = to + p.plane;
   const T* from =
       image + (first_row + rows.low * h.source_step) * w.source + first_col + cols.low * w.source_step;
   to += rows.low * p.pitch + cols.low;
   const int64_t from_step = h.source_step * w.source;
   for (int64_t i = rows.low; i < rows.high; ++i, from += from_step, to += p.pitch) {
     if (w.source_step == 1)
-      copy_row(to, from, n);
+      copy_padded_row(to, from, n, end - to);
     else
-      gather_row(to, from, n, w.source_step);
+      gather_row(to, from, n, w.source_step, end - to);
   }
 }
 

@@ -70,11 +70,13 @@ struct Windows {
 // Copies the inside of one plane's windows; the padding around them is zero already.
 inline void copy_windows(const WinogradTiles& t, const Run* runs, int64_t count, const float* plane,
                          float* to) {
+  const float* const end = to + count * t.window * t.pitch;
   for (int64_t r = 0; r < count; ++r) {
     const Run& run = runs[r];
     if (run.columns == 0) continue;
     for (int64_t i = 0; i < run.rows; ++i) {
-      copy_row(to + run.window + i * t.pitch, plane + run.source + i * t.source[1], run.columns);
+      float* const row = to + run.window + i * t.pitch;
+      copy_padded_row(row, plane + run.source + i * t.source[1], run.columns, end - row);
     }
   }
 }

@@ -203,6 +203,16 @@ struct Convolution {
     }
   }
 
+  [[gnu::always_inline]] static void store_part(float* to, Quad quad, int32_t n) {
+    if (n == 4) {
+      __builtin_memcpy(to, &quad, sizeof quad);
+      return;
+    }
+    if (n >= 2) __builtin_memcpy(to, &quad, 8);
+    if (n == 1) to[0] = quad[0];
+    if (n == 3) to[2] = quad[2];
+  }
+
   // The results of kLanes tiles of one filter. Returns whether they are finite.
   bool write_tiles(const float* products, const Spot* spots, float start, float* to) const {
     V rows[6][4], y[4][4];
@@ -218,15 +228,16 @@ struct Convolution {
       check = check + y[i][j] * V{};
     });
     for (int i = 0; i < 4; ++i) {
-      store_quads(y[i], [&](int64_t l, Quad quad) __attribute__((always_inline)) {
-        const Spot& spot = spots[l];
-        float* const row = to + spot.result + i * t.result[1];
-        if (spot.columns == kWinogradTile && i < spot.rows) {
-          __builtin_memcpy(row, &quad, sizeof quad);
-        } else if (i < spot.rows) {
-          for (int64_t c = 0; c < spot.columns; ++c) row[c] = quad[c];
-        }
-      });
+      float* const row = to + i * t.result[1];
+      if (spots->whole) {
+        store_quads(y[i], [&](int64_t l, Quad quad) __attribute__((always_inline)) {
+          __builtin_memcpy(row + spots[l].result, &quad, sizeof quad);
+        });
+      } else {
+        store_quads(y[i], [&](int64_t l, Quad quad) __attribute__((always_inline)) {
+          if (i < spots[l].rows) store_part(row + spots[l].result, quad, spots[l].columns);
+        });
+      }
     }
     return !simd::any(check != check);
   }

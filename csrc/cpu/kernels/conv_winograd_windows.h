@@ -13,7 +13,8 @@ namespace winograd {
 // of an image's first plane.
 struct Spot {
   int64_t window, result;
-  int64_t rows, columns;
+  int32_t rows, columns;
+  int64_t whole;  // of the first tile of a vector: whether all of them exist wholly
 };
 
 // The part of a run's rows that lies inside the source.
@@ -45,12 +46,20 @@ struct Windows {
         spots[i + j] = {
             .window = window + j * t.tile,
             .result = image * t.groups * t.filters * t.result[0] * t.result[1] + y * t.result[1] + x,
-            .rows = lesser(t.tile, t.result[0] - y),
-            .columns = lesser(t.tile, t.result[1] - x)};
+            .rows = static_cast<int32_t>(lesser(t.tile, t.result[0] - y)),
+            .columns = static_cast<int32_t>(lesser(t.tile, t.result[1] - x)),
+            .whole = 0};
       }
       i += n;
     }
-    for (int64_t i = count; i < padded; ++i) spots[i] = {spots[count - 1].window, 0, 0, 0};
+    for (int64_t i = count; i < padded; ++i) spots[i] = {spots[count - 1].window, 0, 0, 0, 0};
+    constexpr int64_t lanes = simd::kLanes<float>;
+    for (int64_t i = 0; i + lanes <= padded; i += lanes) {
+      spots[i].whole = 1;
+      for (int64_t l = i; l < i + lanes; ++l) {
+        spots[i].whole &= spots[l].rows == t.tile && spots[l].columns == t.tile;
+      }
+    }
   }
 
  private:

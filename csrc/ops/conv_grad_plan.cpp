@@ -44,20 +44,22 @@ void choose_rows(cpu::ConvWeightGradPlan& c, DType dtype, Plan& plan) {
   plan.workspace = aligned_bytes_of(strips + c.tasks * c.table, {{1, sums}, {1, w.source}}, dtype);
 }
 
-// Up to so many items. Each copies and packs the planes of its channels and the rows of its filters: what is
-// not divided is copied and packed again and again, which should be the smaller part.
-void split_items(cpu::ConvWeightGradPlan& c, int64_t rows, int64_t wanted) {
+// Up to so many items, of which each has up to so many shards. Each copies and packs the planes of its
+// channels and the rows of its filters: what is not divided is copied and packed again and again, which
+// should be the smaller part, unless there would be few tasks.
+void split_items(cpu::ConvWeightGradPlan& c, int64_t rows, int64_t wanted, int64_t shards) {
+  constexpr int64_t kFewTasks = 8;
   const ConvPlanes& p = c.planes;
   const int64_t kernel = p.axis[0].kernel * p.axis[1].kernel;
-  c.split = round_up(c.filters, rows);
-  c.channel_split = p.channels;
+  int64_t parts = 1;
   if (c.panel > 0 && p.channels * kernel >= 4 * c.filters) {
     const int64_t least = ceil_div(std::max(kPackedGradSplit, 2 * c.filters), kernel);
-    c.channel_split = ceil_div(p.channels, std::clamp<int64_t>(wanted, 1, p.channels / least));
-  } else {
-    const int64_t least = c.panel > 0 ? kPackedGradSplit : ceil_div(kSplitWork, kernel);
-    c.split = round_up(ceil_div(c.filters, std::clamp<int64_t>(wanted, 1, ceil_div(c.filters, least))), rows);
+    parts = std::clamp<int64_t>(wanted, 1, p.channels / least);
+    wanted = ceil_div(std::min(wanted, kFewTasks), parts * shards);
   }
+  c.channel_split = ceil_div(p.channels, parts);
+  const int64_t least = c.panel > 0 ? kPackedGradSplit : ceil_div(kSplitWork, kernel);
+  c.split = round_up(ceil_div(c.filters, std::clamp<int64_t>(wanted, 1, ceil_div(c.filters, least))), rows);
 }
 
 }  // namespace
@@ -89,11 +91,12 @@ void plan_conv_weight_grad(const Shape& image, const Shape& weight, const Shape&
 
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters)), units = p.images * p.bands;
   c.panel = packed ? ceil_div(c.filters, ceil_div(c.filters, blocks.mr)) : 0;
-  split_items(c, packed ? c.panel : kernels.tile_rows, ceil_div(wanted, p.groups));
-  const int64_t items = p.groups * ceil_div(c.filters, c.split) * ceil_div(p.channels, c.channel_split);
   const int64_t parts = std::min(kPackedGradShards, p.images * p.plane / kPackedGradPositions);
-  c.shards = std::clamp<int64_t>(std::min(wanted / items, kPrivateSums / size), 1,
-                                 p.in_place ? std::max(units, parts) : units);
+  const int64_t most =
+      std::clamp<int64_t>(kPrivateSums / size, 1, p.in_place ? std::max(units, parts) : units);
+  split_items(c, packed ? c.panel : kernels.tile_rows, ceil_div(wanted, p.groups), most);
+  const int64_t items = p.groups * ceil_div(c.filters, c.split) * ceil_div(p.channels, c.channel_split);
+  c.shards = std::clamp<int64_t>(wanted / items, 1, most);
   c.tasks = std::min(wanted, items * c.shards);
   c.add_tasks = std::clamp<int64_t>(size * c.shards / 65536, 1, kMaxConvTasks);
 

@@ -76,6 +76,7 @@ CASES = [
     conv("padding-beyond-kernel", (1, 2, 9, 9), (2, 2, 2, 2), padding=3),
     *[case for h in (1, 2, 3) for w in (1, 2, 3) for case in strided(h, w)],
     conv("output-padding", (2, 2, 4, 4), (2, 3, 3, 3), stride=2, padding=1, output_padding=1),
+    conv("output-padding-long-rows", (1, 1, 3, 40), (1, 2, 3, 3), stride=2, padding=1, output_padding=1),
     conv("output-padding-axes", (2, 2, 4, 4), (2, 3, 3, 3), stride=(3, 2), output_padding=(2, 0)),
     conv("output-padding-dilation", (1, 2, 4, 4), (2, 3, 3, 3), dilation=3, output_padding=2),
     conv("groups", (2, 6, 4, 5), (6, 2, 3, 3), groups=2, stride=2, padding=1),

@@ -82,6 +82,7 @@ CASES = [
     # Both operands in place or one of them, near and far rows, a last panel that is packed.
     product("matmul-large-rows-deep", (700, 400), (400, 90), large=True),
     product("matmul-large-rows-deeper", (300, 800), (800, 150), large=True, layouts=("contiguous", "sliced")),
+    product("matmul-large-tail-by-rows", (300, 800), (800, 150), large=True), product("matmul-large-batch-tail", (20, 60, 300), (20, 300, 50), large=True),
     product("matmul-large-one-set", (70, 1024), (1024, 72), large=True), product("matmul-large-far", (20, 300), (300, 1030), large=True),
     product("matmul-large-expanded", (300, 64), (64, 80), large=True, layouts=("expanded", "contiguous")),
     # Tasks that pack their rows or columns in several groups.

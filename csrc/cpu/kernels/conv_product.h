@@ -1,7 +1,7 @@
 #pragma once
 // 1x1 convolution of few images as the matrix product that it is, [filters, channels] x [channels,
-// positions]: gemm.h packs every position once, where the packed way (conv_packed.h) packs them again for
-// each split of the filters that it needs to share the work of few images. Included by conv.cpp only.
+// positions]: gemm.h packs every position at most once, where the packed way (conv_packed.h) packs them again
+// for each split of the filters that it needs to share the work of few images. Included by conv.cpp only.
 
 #include "cpu/kernels/conv.h"
 #include "cpu/kernels/gemm.h"

@@ -1,6 +1,7 @@
 // Forward and input gradient of 3x3 convolutions; see conv_winograd.h for the scheme. A block of tiles at a
 // time, in two parallel steps: the source's channels are transformed, then items of filters times tiles are
-// multiplied and transformed back, their 36 products small enough for the second-level cache.
+// multiplied and transformed back, their 36 products small enough for the second-level cache. The weights are
+// transformed before that, or, where each of them is used by one item alone, by that item.
 
 #include "cpu/kernels/conv_winograd.h"
 

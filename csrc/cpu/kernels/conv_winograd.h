@@ -19,7 +19,8 @@ namespace chainrule::cpu {
 // Results of a tile and source elements of its window, per axis, and products: the window's elements.
 inline constexpr int64_t kWinogradTile = 4, kWinogradWindow = 6, kWinogradProducts = 36;
 inline constexpr int64_t kWinogradGradTile = 3, kWinogradGradWindow = 5, kWinogradGradProducts = 25;
-inline constexpr int64_t kWinogradLine = 16;   // elements between products: not all in one cache set
+inline constexpr int64_t kWinogradLine =
+    16;  // elements between rows of products, or products: not all in one cache set
 inline constexpr int64_t kWinogradTasks = 16;  // at most
 
 // Tiles and where they read and write; the tiles of a batch are numbered image by image, row by row.
@@ -37,7 +38,8 @@ struct WinogradTiles {
 };
 
 // Workspace: the block's tiles, the tasks' flags; transformed weights, then the block's transformed source;
-// each task's buffer: padded windows, or the products of its item.
+// each task's buffer: padded windows, or the products of its item. With few tiles no weights are kept there:
+// the buffer holds a block of them, too.
 struct ConvWinogradPlan {
   ConvPlan direct;   // first: the plan is a plan of the direct way too, but for `run`,
   RunFn direct_run;  // which that way keeps here

@@ -26,17 +26,17 @@ struct Problem {
 // Panels and the block of C that they give.
 template <class T>
 struct Block {
-  int64_t m, n, k;
-  int64_t mr;                             // rows of a panel of A, at most kMR
-  const T* a;                             // panels of kAStep x k, or A in place
-  const T* b;                             // panels of kNR x k, or B in place
+  int64_t m = 0, n = 0, k = 0;
+  int64_t mr = kMR;                       // rows of a panel of A, at most kMR
+  const T* a = nullptr;                   // panels of kAStep x k, or A in place
+  const T* b = nullptr;                   // panels of kNR x k, or B in place
   int64_t a_row = 1, a_step = kAStep<T>;  // as in Tile
   int64_t b_step = kNR<T>;                // the same
-  int64_t a_panel = 0, b_panel = 0;       // from panel to panel; 0: one follows the other
+  int64_t a_panel = 0, b_panel = 0;       // from panel to panel; 0: packed ones, which follow one another
   const T* b_tail = nullptr;              // B in place: the last panel, packed
-  T* c;
-  int64_t c_row;
-  bool add;
+  T* c = nullptr;
+  int64_t c_row = 0;
+  bool add = false;
   Epilogue<T> epilogue;  // of this block's first row and column
 
   int64_t a_panels() const { return ceil_div(m, mr); }
@@ -83,7 +83,8 @@ inline void multiply_panels(const Block<T>& p, int64_t i0, int64_t i1, int64_t j
   for (int64_t i = i0; i < i1; i += group) {
     const int64_t end = i + group < i1 ? i + group : i1;
     for (int64_t j = j0; j < j1; ++j) {
-      multiply_column(p, i, end, j, p.b_at(j), p.b_step_at(j), p.b_at(j + 1 < j1 ? j + 1 : j0));
+      const bool another = j + 1 < j1 && p.b_step_at(j + 1) == p.b_step_at(j);
+      multiply_column(p, i, end, j, p.b_at(j), p.b_step_at(j), p.b_at(another ? j + 1 : j));
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Matrix products: packed blocks for large ones, packing on the stack for small ones, dot products or column
-// updates when one side is a vector, plain loops for integers. The plan chooses.
+// Matrix products: blocks for large ones, packed or in place, one block for small ones, packed on the stack
+// or in place, dot products or column updates when one side is a vector, plain loops for integers. The plan
+// chooses.
 
 #include "core/dtype.h"
 #include "core/parallel.h"

@@ -11,7 +11,8 @@ namespace {
 namespace gemm {
 
 // MR x NV accumulators, NV vectors of B and a broadcast element of A fill the register file. kPrefetch: so
-// many rows of B ahead; 0: nothing is fetched ahead.
+// many rows of B and of a panel of A ahead, or none. kFetchNext: the tile's part of C, and rows that other
+// tiles want soon.
 #if defined(__AVX512F__)
 inline constexpr int kMR = 14, kNV = 2, kPrefetch = 8;
 inline constexpr int64_t kDepth = 384, kRows = 126, kColumns = 4096;
@@ -24,6 +25,11 @@ inline constexpr int64_t kDepth = 320, kRows = 120, kColumns = 3072;
 #else
 inline constexpr int kMR = 4, kNV = 2, kPrefetch = 0;
 inline constexpr int64_t kDepth = 256, kRows = 128, kColumns = 4096;
+#endif
+#if defined(__AVX2__)
+inline constexpr bool kFetchNext = true;
+#else
+inline constexpr bool kFetchNext = false;
 #endif
 
 template <class T>
@@ -141,7 +147,7 @@ template <class T, int MR, int NV, bool kAcross>
 void multiply_tile(const Tile<T>& t) {
   constexpr int64_t L = simd::kLanes<T>;
   constexpr int kGroup = 4, kGroups = kAcross ? (MR + kGroup - 1) / kGroup : 1;  // rows that a pointer serves
-  if (kPrefetch > 0 && t.add) {
+  if (kFetchNext && t.add) {
     for (int i = 0; i < MR; ++i) prefetch_row<NV>(t.c + i * t.c_step);
   }
   simd::Vec<T> sum[MR][NV] = {};
@@ -167,7 +173,7 @@ void multiply_tile(const Tile<T>& t) {
   };
   const T* next = t.next;
   for (int64_t k = t.k / 4; k > 0; --k, next += t.b_step) {
-    if constexpr (kPrefetch > 0) prefetch_row<NV>(next);
+    if constexpr (kFetchNext) prefetch_row<NV>(next);
     step();
     step();
     step();

@@ -199,8 +199,9 @@ size_t conv_prepares(const Plan& plan) {
   const cpu::ConvTable& kernels = cpu::conv_kernels();
   if (c.run == cpu::conv_winograd_kernels().run) {
     const cpu::ConvWinogradPlan& winograd = plan.as<cpu::ConvWinogradPlan>();
-    // Weights of one group at a time.
-    return winograd.tiles.groups == 1 ? static_cast<size_t>(winograd.weights) * sizeof(float) : 0;
+    // Weights of one group at a time. Many that an item transforms itself are no faster to read transformed.
+    const bool many = winograd.fused && winograd.weights > (int64_t{1} << 18);
+    return winograd.tiles.groups == 1 && !many ? static_cast<size_t>(winograd.weights) * sizeof(float) : 0;
   }
   for (const DType dtype : {DType::float32, DType::float64}) {
     const int wide = dtype == DType::float64;

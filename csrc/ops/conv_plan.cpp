@@ -24,6 +24,9 @@ using cpu::round_up;
 constexpr int64_t kPackedFilters = 24, kPackedTaps = 64, kPackedBytes = 128 * 1024;
 // Weights of a filter transposed at a time, when the taps of a phase are no neighbours.
 constexpr int64_t kPackedWeights = 512;
+// Transformed weights that are kept although an item would transform them itself: they fit a second-level
+// cache.
+constexpr int64_t kKeptFusedWeights = int64_t{1} << 18;
 // Gathered positions are gathered again for every split of the filters, which has at least so many.
 constexpr int64_t kGatheredSplit = 64;
 
@@ -200,7 +203,7 @@ size_t conv_prepares(const Plan& plan) {
   if (c.run == cpu::conv_winograd_kernels().run) {
     const cpu::ConvWinogradPlan& winograd = plan.as<cpu::ConvWinogradPlan>();
     // Weights of one group at a time. Many that an item transforms itself are no faster to read transformed.
-    const bool many = winograd.fused && winograd.weights > (int64_t{1} << 18);
+    const bool many = winograd.fused && winograd.weights > kKeptFusedWeights;
     return winograd.tiles.groups == 1 && !many ? static_cast<size_t>(winograd.weights) * sizeof(float) : 0;
   }
   for (const DType dtype : {DType::float32, DType::float64}) {

@@ -59,7 +59,8 @@ struct PhasePair {
 };
 
 // n elements of `even` and of `odd` in turn, without those that lie outside of the row of `size` elements;
-// the first belongs at row[begin], and begin may be -1, so may one beyond the end. Reads whole vectors.
+// the first belongs at row[begin]; begin may be -1, and one element may lie beyond the end. Reads whole
+// vectors.
 template <class T>
 void write_alternating(const T* even, const T* odd, int64_t n, int64_t begin, T* row, int64_t size) {
   constexpr int64_t lanes = simd::kLanes<T>;

@@ -301,7 +301,8 @@ Status run(Stream& stream, const PlanData& data, Ptrs in, Ptrs out, void* worksp
   Run* const runs = reinterpret_cast<Run*>(flags + kWinogradTasks);
   Spot* const spots = reinterpret_cast<Spot*>(runs + plan.tiles.runs);
   float* const rest = reinterpret_cast<float*>(spots + plan.tiles.block);
-  const int64_t kept = plan.fused ? 0 : plan.weights;
+  float* const sources = plan.fused ? rest : rest + plan.weights;
+  float* const weights = plan.fused ? nullptr : rest;
   Convolution c{.plan = plan,
                 .source = in.at<const float>(0),
                 .weight = in.at<const float>(1),
@@ -310,11 +311,9 @@ Status run(Stream& stream, const PlanData& data, Ptrs in, Ptrs out, void* worksp
                 .prepared = data.prepared,
                 .windows = {spots, runs},
                 .spoiled = flags,
-                .weights = data.packed  ? static_cast<float*>(data.packed)
-                           : plan.fused ? nullptr
-                                        : rest,
-                .sources = rest + kept,
-                .buffers = rest + kept + plan.sources};
+                .weights = data.packed ? static_cast<float*>(data.packed) : weights,
+                .sources = sources,
+                .buffers = sources + plan.sources};
   if (c.run()) return {};
   PlanData direct = data;  // which packs the weights otherwise
   direct.packed = nullptr;

@@ -39,6 +39,19 @@ struct Block {
   bool add = false;
   Epilogue<T> epilogue;  // of this block's first row and column
 
+  // Operands whose rows' elements are adjacent, instead of panels.
+  void place_a(const T* first, int64_t row) {
+    a = first;
+    a_row = row;
+    a_step = 1;
+    a_panel = mr * row;
+  }
+  void place_b(const T* first, int64_t row) {
+    b = first;
+    b_step = row;
+    b_panel = kNR<T>;
+  }
+
   int64_t a_panels() const { return ceil_div(m, mr); }
   int64_t b_panels() const { return ceil_div(n, kNR<T>); }
   bool at_tail(int64_t j) const { return b_tail && j == b_panels() - 1; }
@@ -132,17 +145,8 @@ struct BlockProduct {
       p.c = g.c + i0 * g.c_row + j0;
       p.c_row = g.c_row;
       p.add = k0 > 0;
-      if (cut.a_in_place) {
-        p.a = g.a + i0 * s.a_row + k0;
-        p.a_row = s.a_row;
-        p.a_step = 1;
-        p.a_panel = p.mr * s.a_row;
-      }
-      if (cut.b_in_place) {
-        p.b = g.b + k0 * s.b_row + j0;
-        p.b_step = s.b_row;
-        p.b_panel = kNR<T>;
-      }
+      if (cut.a_in_place) p.place_a(g.a + i0 * s.a_row + k0, s.a_row);
+      if (cut.b_in_place) p.place_b(g.b + k0 * s.b_row + j0, s.b_row);
       if (k0 + p.k == s.k) {
         p.epilogue = g.epilogue;
         if (p.epilogue.row_bias) p.epilogue.row_bias += i0;

@@ -35,10 +35,7 @@ void small_product(const MatmulPlan& p, const T* a, const T* b, T* c, const gemm
   block.epilogue = epilogue;
   const int64_t panels = block.a_panels();
   if (a_serves_in_place(gemm::kBlocks<T>, p.shape())) {
-    block.a = a;
-    block.a_row = p.a_row;
-    block.a_step = 1;
-    block.a_panel = block.mr * p.a_row;
+    block.place_a(a, p.a_row);
   } else {
     gemm::pack_a_panels(packed_a, a, p.a_row, p.a_column, p.m, p.k, block.mr, 0, panels);
   }

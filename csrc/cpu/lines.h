@@ -12,13 +12,20 @@ namespace {
 inline constexpr int64_t kSumPiece = 64;
 
 // Where a walk stands: `n` elements from offset `at`; step counts along the line. Whole vectors and tails
-// have types of their own, so that the body of a loop has no masks.
-template <class T>
+// have types of their own, so that the body of a loop has no masks. kAlong: the next are its neighbours, and
+// so are other lines'.
+template <class T, bool kAlong = true>
 struct Whole {
   int64_t at, step;
   static constexpr int64_t n = simd::kLanes<T>;
-  [[gnu::always_inline]] simd::Vec<T> load(const T* p, T) const { return simd::load(p + at); }
-  [[gnu::always_inline]] void store(T* p, simd::Vec<T> v) const { simd::store(p + at, v); }
+  [[gnu::always_inline]] simd::Vec<T> load(const T* p, T) const {
+    if (kAlong) simd::fetch_ahead(p + at);
+    return simd::load(p + at);
+  }
+  [[gnu::always_inline]] void store(T* p, simd::Vec<T> v) const {
+    if (kAlong) simd::fetch_ahead(p + at);
+    simd::store(p + at, v);
+  }
 };
 template <class T>
 struct Part {
@@ -96,7 +103,7 @@ struct ColumnWalk {
 
   [[gnu::always_inline]] auto position(int64_t d) const {
     if constexpr (kWhole)
-      return Whole<T>{d * inner, d};
+      return Whole<T, false>{d * inner, d};
     else
       return Part<T>{d * inner, d, columns};
   }

@@ -1,5 +1,6 @@
 #pragma once
-// Elementary functions on Vec<float> and Vec<double> (F32, F64), lane by lane, branch-free, without libm.
+// Elementary functions on Vec<float> and Vec<double> (F32, F64), lane by lane, without libm, free of
+// branches but for one that a vector of normal numbers takes in log.
 // NaN, infinities, signed zeros and subnormals, as operand or result, are as in C; errno and the exception
 // flags are not kept.
 //

@@ -15,17 +15,19 @@ struct Significand {
   V n;
 };
 
-// For finite x > 0, subnormals included; other x give finite nonsense.
-template <class V>
+// For finite x > 0, subnormals included where kSubnormal; other x give finite nonsense.
+template <bool kSubnormal = true, class V>
 [[gnu::always_inline]] inline Significand<V> split_exponent(V x) {
   using T = Element<V>;
   using U = Bits<T>;
   constexpr int shift = FloatFormat<T>::kMantissaBits;
   constexpr T normaliser = T(std::uint64_t{1} << (shift + 1));
-  const V zero{};
-  const auto subnormal = x < splat<T>(FloatFormat<T>::kSmallestNormal);
-  const V extra = select(subnormal, splat<T>(shift + 1), zero);
-  x = select(subnormal, x * normaliser, x);
+  V extra{};
+  if constexpr (kSubnormal) {
+    const auto subnormal = x < splat<T>(FloatFormat<T>::kSmallestNormal);
+    extra = select(subnormal, splat<T>(shift + 1), V{});
+    x = select(subnormal, x * normaliser, x);
+  }
 
   constexpr U one = static_cast<U>(FloatFormat<T>::kBias) << shift;
   constexpr U sqrt_half = __builtin_bit_cast(U, static_cast<T>(0.70710678118654752440));
@@ -34,15 +36,15 @@ template <class V>
   // An integer below 2^shift, put into the mantissa of 2^shift, is that much more than 2^shift.
   constexpr T two_shift = T(std::uint64_t{1} << shift);
   const V exponent = bit_cast<T>((biased >> shift) | splat<U>(__builtin_bit_cast(U, two_shift)));
-  return {bit_cast<T>(mantissa + splat<U>(sqrt_half)),
-          exponent - (two_shift + FloatFormat<T>::kBias) - extra};
+  const V n = exponent - (two_shift + FloatFormat<T>::kBias);
+  return {bit_cast<T>(mantissa + splat<U>(sqrt_half)), kSubnormal ? n - extra : n};
 }
 
 // For finite x > 0. With R = s^2 g(s^2), log(1 + f) = f - (f^2/2 - s (f^2/2 + R)): f is exact and dominates.
-template <class V>
+template <bool kSubnormal = true, class V>
 [[gnu::always_inline]] inline V log_positive(V x) {
   using T = Element<V>;
-  const auto [m, n] = split_exponent(x);
+  const auto [m, n] = split_exponent<kSubnormal>(x);
   const V f = m - T{1};
   const V s = f / (f + T{2});
   const V z = s * s;
@@ -51,11 +53,13 @@ template <class V>
   return fma(n, splat<T>(Ln2<T>::kHigh), f - (half_square - tail));
 }
 
-// log 0 = -infinity, log of a negative number is NaN.
+// log 0 = -infinity, log of a negative number is NaN. Vectors of normal numbers, which most are, skip what
+// the others need; a value's bits are the same either way.
 template <class V>
 [[gnu::always_inline]] inline V log(V x) {
   using T = Element<V>;
   const V infinity = splat<T>(FloatFormat<T>::kInfinity);
+  if (all((x >= splat<T>(FloatFormat<T>::kSmallestNormal)) & (x < infinity))) return log_positive<false>(x);
   const V not_positive = select(x == V{}, -infinity, splat<T>(FloatFormat<T>::kNaN));
   const V y = select(x < infinity, log_positive(x), x);
   return select(x <= V{}, not_positive, y);

@@ -55,6 +55,17 @@ namespace simd {
   return a * b + c;
 }
 
+// Fetches what a loop along memory reads or writes a page later, for the vector at p. The processor's own
+// fetching ahead stops at the end of a page, and begins anew with every row. Nothing is read: the address may
+// lie outside of an array, where fetching it is wasted.
+template <class T>
+inline constexpr std::int64_t kAhead = 4096 / sizeof(T);
+template <class T>
+[[gnu::always_inline]] inline void fetch_ahead(const T* p) {
+  const auto address = reinterpret_cast<std::uintptr_t>(p) + kAhead<T> * sizeof(T);
+  __builtin_prefetch(reinterpret_cast<const char*>(address));
+}
+
 // Fewer than kLanes elements, the other lanes filled: with a reduction's neutral element, say.
 template <class T>
 [[gnu::always_inline]] inline Vec<T> load_n(const T* p, std::int64_t n, Vec<T> fill) {

@@ -124,11 +124,12 @@ void choose_dots(cpu::ConvPlan& c, int64_t wanted, DType dtype, Plan& plan) {
 void choose_rows(cpu::ConvPlan& c, int64_t wanted, DType dtype, Plan& plan) {
   ConvPlanes& p = c.planes;
   const ConvAxis& h = p.axis[0];
-  const int64_t images = p.images * p.groups * c.filters;
-  const int64_t parts = std::clamp<int64_t>(wanted / images, 1, ceil_div(h.out, 2 * cpu::kConvRows));
-  p.band = round_up(ceil_div(h.out, parts), cpu::kConvRows);
-  p.bands = ceil_div(h.out, p.band);
-  c.run = cpu::conv_kernels().rows[dtype == DType::float64];
+  const bool pairs = h.transposed && h.stride == 2;
+  const int64_t images = p.images * p.groups * c.filters, rows = pairs ? ceil_div(h.out, 2) : h.out;
+  const int64_t parts = std::clamp<int64_t>(wanted / images, 1, ceil_div(rows, 2 * cpu::kConvRows));
+  p.band = round_up(ceil_div(rows, parts), cpu::kConvRows);
+  p.bands = ceil_div(rows, p.band);
+  c.run = (pairs ? cpu::conv_kernels().row_pairs : cpu::conv_kernels().rows)[dtype == DType::float64];
   c.tasks = std::min(wanted, images * p.bands);
   c.table = round_up((p.band - 1) * h.source_step + 3, 8);
   const int64_t lanes = cpu::conv_kernels().vector_bytes / static_cast<int64_t>(size_of(dtype));

@@ -130,7 +130,7 @@ bool rows_serve(const ConvPlanes& p, int64_t filters, DType dtype) {
   for (const ConvAxis* a : {&h, &w}) {
     if (a->kernel != 3 || a->dilation != 1 || a->stride != h.stride) return false;
   }
-  if (h.stride != 1) return h.stride == 2 && !h.transposed;
+  if (h.stride != 1) return h.stride == 2;
   const cpu::ConvTable& kernels = cpu::conv_kernels();
   const int64_t lanes = kernels.vector_bytes / static_cast<int64_t>(size_of(dtype));
   return kernels.masked_loads || w.out >= kLeastStrips * lanes;

@@ -36,8 +36,8 @@ void choose_band(cpu::ConvPlanes& p, int64_t bytes, int64_t wanted_units, int64_
 // The image serves as it is when its rows are the planes' rows.
 bool image_is_planes(const cpu::ConvPlanes& p);
 
-// 3x3, one channel and few filters: copying planes would take longer than multiplying (conv_rows.h). Not for
-// short rows where a masked load is several instructions.
+// 3x3, one channel and few filters: copying planes would take longer than multiplying (conv_rows.h,
+// conv_row_pairs.h). Not for short rows where a masked load is several instructions.
 bool rows_serve(const cpu::ConvPlanes& p, int64_t filters, DType dtype);
 
 double flops_of(const cpu::ConvPlanes& p, int64_t filters);

@@ -19,14 +19,16 @@ using simd::Vec;
 }
 
 // f(vector) for n elements of each of `rows` planes, `step` apart; the missing ones of a plane's last vector
-// are equal to `fill`. Sums four vectors apart.
+// are equal to `fill`. Sums four vectors apart; `ahead`: fetches.
 template <class T, class F>
-[[gnu::always_inline]] inline double sum_of(const T* x, int64_t rows, int64_t step, int64_t n, T fill, F f) {
+[[gnu::always_inline]] inline double sum_of(const T* x, int64_t rows, int64_t step, int64_t n, bool ahead,
+                                            T fill, F f) {
   constexpr int64_t lanes = kLanes<T>;
   Vec<T> s0{}, s1{}, s2{}, s3{};
   for (; rows > 0; --rows, x += step) {
     int64_t i = 0;
     for (; i + 4 * lanes <= n; i += 4 * lanes) {
+      for (int64_t v = 0; v < 4 * lanes && ahead; v += lanes) simd::fetch_ahead(x + i + v);
       s0 += f(simd::load(x + i));
       s1 += f(simd::load(x + i + lanes));
       s2 += f(simd::load(x + i + 2 * lanes));
@@ -40,17 +42,19 @@ template <class T, class F>
 
 // The second pass also sums the plain differences, which corrects the first one's rounding.
 template <class T>
-[[gnu::always_inline]] inline Moments moments_of(const T* x, int64_t rows, int64_t step, int64_t n) {
+[[gnu::always_inline]] inline Moments moments_of(const T* x, int64_t rows, int64_t step, int64_t n,
+                                                 bool ahead) {
   const auto same = [](Vec<T> v) __attribute__((always_inline)) { return v; };
   const double count = static_cast<double>(rows * n);
-  const T centre = static_cast<T>(sum_of(x, rows, step, n, T(0), same) / count);
+  const T centre = static_cast<T>(sum_of(x, rows, step, n, ahead, T(0), same) / count);
   const Vec<T> c = simd::splat<T>(centre);
   const double rest =
-      sum_of(x, rows, step, n, centre, [c](Vec<T> v) __attribute__((always_inline)) { return v - c; });
-  const double squares = sum_of(x, rows, step, n, centre, [c](Vec<T> v) __attribute__((always_inline)) {
-    const Vec<T> d = v - c;
-    return d * d;
-  });
+      sum_of(x, rows, step, n, false, centre, [c](Vec<T> v) __attribute__((always_inline)) { return v - c; });
+  const double squares =
+      sum_of(x, rows, step, n, false, centre, [c](Vec<T> v) __attribute__((always_inline)) {
+        const Vec<T> d = v - c;
+        return d * d;
+      });
   const double shift = rest / count;
   return {count, static_cast<double>(centre) + shift, squares - rest * shift};
 }
@@ -58,7 +62,7 @@ template <class T>
 template <class T>
 void plane_moments(const BatchnormPlan& p, const Part& part, const T* x, Moments* moments) {
   each_block(p, part, [&](int64_t at, int64_t c, int64_t rows, int64_t n) __attribute__((always_inline)) {
-    merge(moments[c], moments_of(x + at, rows, p.channels * p.length, n));
+    merge(moments[c], moments_of(x + at, rows, p.channels * p.length, n, fetches_ahead<T>(p)));
   });
 }
 
@@ -125,6 +129,7 @@ template <bool kRelu, class V>
 template <class T, bool kRelu>
 void normalise_planes(const BatchnormPlan& p, const Part& part, const Operands<T>& o) {
   constexpr int64_t lanes = kLanes<T>;
+  const bool ahead = fetches_ahead<T>(p);
   each_plane(p, part, [&](int64_t at, int64_t channel) {
     const Affine<T> a(o.mean[channel], o.invstd[channel], o.weight, o.bias, channel);
     const Vec<T> centre = simd::splat<T>(a.centre), scale = simd::splat<T>(a.scale);
@@ -135,7 +140,10 @@ void normalise_planes(const BatchnormPlan& p, const Part& part, const Operands<T
     const T* const x = o.x + at;
     T* const y = o.y + at;
     int64_t i = 0;
-    for (; i + lanes <= p.length; i += lanes) simd::store(y + i, apply(simd::load(x + i)));
+    for (; i + lanes <= p.length; i += lanes) {
+      if (ahead) simd::fetch_ahead(y + i);
+      simd::store(y + i, apply(simd::load(x + i)));
+    }
     if (i < p.length) simd::store_n(y + i, apply(simd::load_n(x + i, p.length - i)), p.length - i);
   });
 }

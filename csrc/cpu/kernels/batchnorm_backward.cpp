@@ -40,6 +40,7 @@ template <class T>
 struct GradBlock {
   const T *g, *x, *y;
   int64_t rows, step, n;
+  bool ahead;  // fetches
 };
 
 // Blocks keep the chain of float32 additions short; they are added up in float64.
@@ -57,6 +58,11 @@ template <class T, bool kRelu>
   for (; b.rows > 0; --b.rows, b.g += b.step, b.x += b.step, b.y += kRelu ? b.step : 0) {
     int64_t i = 0;
     for (; i + 2 * lanes <= b.n; i += 2 * lanes) {
+      for (int64_t v = i; v < i + 2 * lanes && b.ahead; v += lanes) {
+        simd::fetch_ahead(b.g + v);
+        simd::fetch_ahead(b.x + v);
+        if (kRelu) simd::fetch_ahead(b.y + v);
+      }
       const Vec<T> u = whole(i), v = whole(i + lanes);
       g0 += u;
       g1 += v;
@@ -78,7 +84,8 @@ template <class T, bool kRelu>
 template <class T, bool kRelu>
 void plane_sums(const BatchnormPlan& p, const Part& part, const Operands<T>& o, GradSums* sums) {
   each_block(p, part, [&](int64_t at, int64_t c, int64_t rows, int64_t n) __attribute__((always_inline)) {
-    const GradBlock<T> block{o.g + at, o.x + at, kRelu ? o.y + at : nullptr, rows, p.channels * p.length, n};
+    const GradBlock<T> block{
+        o.g + at, o.x + at, kRelu ? o.y + at : nullptr, rows, p.channels * p.length, n, fetches_ahead<T>(p)};
     add_block<T, kRelu>(sums[c], block, static_cast<T>(o.mean[c]));
   });
 }
@@ -137,7 +144,10 @@ template <class T, bool kRelu>
   };
   int64_t i = 0;
   if (training) {
-    for (; i + lanes <= n; i += lanes) simd::store(gx + i, full(grad(i), simd::load(x + i)));
+    for (; i + lanes <= n; i += lanes) {
+      if (n >= 2 * simd::kAhead<T>) simd::fetch_ahead(gx + i);
+      simd::store(gx + i, full(grad(i), simd::load(x + i)));
+    }
     if (i < n) simd::store_n(gx + i, full(grad_n(i), simd::load_n(x + i, n - i)), n - i);
   } else {
     for (; i + lanes <= n; i += lanes) simd::store(gx + i, grad(i) * by_g);

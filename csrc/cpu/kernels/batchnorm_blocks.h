@@ -26,6 +26,12 @@ struct Part {
   return p.batch == 0 ? 1 : ceil_div(p.batch, p.batch_shard);
 }
 
+// A task's planes follow one another only within a sample: what lies a page after short ones is others'.
+template <class T>
+[[gnu::always_inline]] inline bool fetches_ahead(const BatchnormPlan& p) {
+  return p.length >= 2 * simd::kAhead<T>;
+}
+
 template <class Body>
 [[gnu::always_inline]] inline void each_part(const BatchnormPlan& p, Body body) {
   if (p.channels == 0) return;

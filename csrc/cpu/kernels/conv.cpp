@@ -8,6 +8,7 @@
 #include "cpu/kernels/conv_packed.h"
 #include "cpu/kernels/conv_product.h"
 #include "cpu/kernels/conv_phases.h"
+#include "cpu/kernels/conv_row_pairs.h"
 #include "cpu/kernels/conv_rows.h"
 #include "cpu/kernels/conv_tile.h"
 
@@ -244,6 +245,7 @@ extern constinit const ConvTable conv = {
     .packed = {run<float, PackedConvolution>, run<double, PackedConvolution>},
     .product = {run_product<float>, run_product<double>},
     .rows = {run_rows<float>, run_rows<double>},
+    .row_pairs = {run_row_pairs<float>, run_row_pairs<double>},
     .dots = {run_dots<float>, run_dots<double>},
     .blocks = {gemm::kBlocks<float>, gemm::kBlocks<double>},
     .tile_rows = kRows,

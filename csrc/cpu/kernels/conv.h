@@ -70,8 +70,8 @@ inline constexpr int64_t kConvPanels = 8;
 
 // Inputs: source, weight and perhaps bias. Workspace: the tables of tap and weight offsets, the packed
 // weights, then each task's planes. Two ways: tiles that read the planes where they are (conv.cpp), and, for
-// many filters, panels packed from them (conv_packed.h). Three more do without planes and say what they use
-// of this: conv_product.h, conv_rows.h and conv_dots.h.
+// many filters, panels packed from them (conv_packed.h). Others do without planes and say what they use of
+// this: conv_product.h, conv_rows.h, conv_row_pairs.h and conv_dots.h.
 struct ConvPlan {
   RunFn run;  // by dtype and way
   ConvPlanes planes;
@@ -127,7 +127,7 @@ struct ConvBiasGradPlan {
 };
 
 struct ConvTable {
-  RunFn run[2], packed[2], product[2], rows[2], dots[2];  // float32, float64
+  RunFn run[2], packed[2], product[2], rows[2], row_pairs[2], dots[2];  // float32, float64
   GemmBlocks blocks[2];
   int64_t tile_rows;  // splits of the filters are multiples of this
   int64_t dot_rows;   // the same, of dot products

@@ -1,7 +1,7 @@
 #pragma once
-// What the ways that read an image's rows where they are share (conv_rows.h, conv_rows_grad.h): 3x3 kernels
-// of stride 1 or 2, strips of result columns as wide as a vector, and tables of source rows. Included by
-// kernels only.
+// What the ways that read an image's rows where they are share (conv_rows.h, conv_row_pairs.h,
+// conv_rows_grad.h): 3x3 kernels of stride 1 or 2, strips of result columns as wide as a vector, and tables
+// of source rows. Included by kernels only.
 
 #include "cpu/kernels/conv_planes.h"
 
@@ -19,18 +19,19 @@ struct RowStrip {
 // kernel turned around.
 inline int64_t row_origin(const ConvAxis& a) { return a.source_origin + (a.transposed ? a.halo - 2 : 0); }
 
-// Strips that cover a row. Either the last reaches back over the one before, or its lanes beyond the row load
-// zeros only.
+// Strips that cover a row of so many columns, the first of which reads from source column `origin` on. Either
+// the last reaches back over the one before, or its lanes beyond the row load zeros only.
 template <class T>
-int64_t make_strips(const ConvAxis& w, bool reach_back, RowStrip<T>* strips) {
+int64_t make_strips(const ConvAxis& w, int64_t columns, int64_t origin, bool reach_back,
+                    RowStrip<T>* strips) {
   static_assert(sizeof(RowStrip<T>) <= kConvStripBytes);
   constexpr int64_t lanes = simd::kLanes<T>;
-  const int64_t step = w.source_step, count = ceil_div(w.out, lanes);
+  const int64_t step = w.source_step, count = ceil_div(columns, lanes);
   for (int64_t s = 0; s < count; ++s) {
     RowStrip<T>& strip = strips[s];
-    strip.column = reach_back ? greater(0, lesser(s * lanes, w.out - lanes)) : s * lanes;
-    strip.columns = lesser(lanes, w.out - strip.column);
-    const int64_t at = strip.column * step + row_origin(w);
+    strip.column = reach_back ? greater(0, lesser(s * lanes, columns - lanes)) : s * lanes;
+    strip.columns = lesser(lanes, columns - strip.column);
+    const int64_t at = strip.column * step + origin;
     strip.masked = strip.columns < lanes || at < 0 || at + 2 + step * lanes > w.source;
     for (int64_t i = 0; i < 4; ++i) {
       const int64_t first = step == 1 ? 0 : i % 2 * lanes;  // source element of the strip, from the tap's on
@@ -62,14 +63,28 @@ template <class T, int kStep, bool kMasked>
   }
 }
 
-// The source rows under result rows [first, first + rows) of an image; `zeros` for those outside.
+// The source columns that a strip is the first to read: those of the rows that are no other tile's.
+template <int kStep, class T>
+[[gnu::always_inline]] inline void fetch_taps_ahead(const T* at) {
+  simd::fetch_ahead(at);
+  if constexpr (kStep == 2) simd::fetch_ahead(at + simd::kLanes<T>);
+}
+
+// `count` source rows of an image from `low` on; `zeros` for those outside.
 template <class T>
-void list_rows(const ConvAxis& h, int64_t width, const T* image, const T* zeros, int64_t first, int64_t rows,
+void list_rows(const ConvAxis& h, int64_t width, const T* image, const T* zeros, int64_t low, int64_t count,
                const T** table) {
-  const int64_t low = first * h.source_step + row_origin(h);
-  for (int64_t r = 0; r < (rows - 1) * h.source_step + 3; ++r) {
+  for (int64_t r = 0; r < count; ++r) {
     table[r] = low + r >= 0 && low + r < h.source ? image + (low + r) * width : zeros;
   }
+}
+
+// Those under result rows [first, first + rows).
+template <class T>
+void list_rows_under(const ConvAxis& h, int64_t width, const T* image, const T* zeros, int64_t first,
+                     int64_t rows, const T** table) {
+  list_rows(h, width, image, zeros, first * h.source_step + row_origin(h), (rows - 1) * h.source_step + 3,
+            table);
 }
 
 }  // namespace

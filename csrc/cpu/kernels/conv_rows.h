@@ -26,6 +26,7 @@ struct RowTile {
   template <int i>
   [[gnu::always_inline]] void add_row(const T* at, const simd::LaneMask<T>* masks) {
     V x[3];
+    if constexpr (i < kR * kStep) fetch_taps_ahead<kStep>(at);
     load_taps<T, kStep, kMasked>(at, masks, x);
 #pragma GCC unroll 4
     for (int r = 0; r < kR; ++r) {
@@ -40,6 +41,7 @@ struct RowTile {
 #pragma GCC unroll 4
     for (int r = 0; r < kR; ++r, out += width) {
       const V v = kStep == 1 ? sum[r] : simd::order_split(sum[r]);
+      simd::fetch_ahead(out);
       if (kMasked && width < simd::kLanes<T>) {
         simd::store_n(out, v, width);
       } else {
@@ -89,38 +91,63 @@ void convolve_band(const RowBand<T>& b, const RowStrip<T>* strips, int64_t strip
   }
 }
 
+// The items of all tasks, bands of `rows` result rows of an image of one filter: body(source image, filter,
+// result image, first row, rows, table of source rows).
+template <class T, class F>
+void for_row_items(const ConvPlan& plan, int64_t rows, const T* source, T* out, const T** tables, F&& body) {
+  const ConvPlanes& p = plan.planes;
+  const ConvAxis &h = p.axis[0], &w = p.axis[1];
+  const int64_t filters = p.groups * plan.filters, items = p.images * filters * p.bands;
+  parallel(plan.tasks, [&](int64_t task) {
+    for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
+      const int64_t image = i / p.bands, first = i % p.bands * p.band;
+      body(source + image / plan.filters * h.source * w.source, image % filters, out + image * h.out * w.out,
+           first, lesser(p.band, rows - first), tables + task * plan.table);
+    }
+  });
+}
+
+// The workspace: strips, tables of source rows, a row of zeros.
+template <class T>
+struct RowScratch {
+  RowStrip<T>* strips;
+  int64_t strip_count;
+  const T** tables;
+  const T* zeros;
+  RowScratch(const ConvPlan& plan, int64_t columns, int64_t origin, void* workspace) {
+    const ConvAxis& w = plan.planes.axis[1];
+    strips = static_cast<RowStrip<T>*>(workspace);
+    strip_count = make_strips(w, columns, origin, true, strips);
+    tables = reinterpret_cast<const T**>(strips + strip_count);
+    T* const row = reinterpret_cast<T*>(tables + plan.tasks * plan.table);
+    zero_row(row, w.source);
+    zeros = row;
+  }
+};
+
 template <class T>
 Status run_rows(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* workspace) {
   const ConvPlan& plan = data.as<ConvPlan>();
-  const ConvPlanes& p = plan.planes;
-  const ConvAxis &h = p.axis[0], &w = p.axis[1];
-  auto* const strips = static_cast<RowStrip<T>*>(workspace);
-  const int64_t strip_count = make_strips(w, true, strips);
-  const T** const tables = reinterpret_cast<const T**>(strips + strip_count);
-  T* const zeros = reinterpret_cast<T*>(tables + plan.tasks * plan.table);
-  zero_row(zeros, w.source);
-  const T *const source = in.at<const T>(0), *const weight = in.at<const T>(1);
+  const ConvAxis &h = plan.planes.axis[0], &w = plan.planes.axis[1];
+  const RowScratch<T> scratch(plan, w.out, row_origin(w), workspace);
+  const T* const weight = in.at<const T>(1);
   const T* const bias = in.count > 2 ? in.at<const T>(2) : nullptr;
-  const int64_t filters = p.groups * plan.filters, items = p.images * filters * p.bands;
-  parallel(plan.tasks, [&](int64_t task) {
-    const T** const table = tables + task * plan.table;
-    for (int64_t i = task * items / plan.tasks; i < (task + 1) * items / plan.tasks; ++i) {
-      const int64_t image = i / p.bands, filter = image % filters, first = i % p.bands * p.band;
-      const int64_t rows = lesser(p.band, h.out - first);
-      list_rows(h, w.source, source + image / plan.filters * h.source * w.source, zeros, first, rows, table);
-      const RowBand<T> band{.rows = table,
-                            .weights = weight + filter * 9 + (h.transposed ? 8 : 0),
-                            .weight_step = h.transposed ? -1 : 1,
-                            .bias = bias ? bias[filter] : T(0),
-                            .out = out.at<T>(0) + (image * h.out + first) * w.out,
-                            .out_width = w.out,
-                            .origin = row_origin(w)};
-      const auto convolve =
-          w.source_step == 1 ? (rows < kConvRows ? convolve_band<T, 1, 1> : convolve_band<T, 1, kConvRows>)
-                             : (rows < kConvRows ? convolve_band<T, 2, 1> : convolve_band<T, 2, kConvRows>);
-      convolve(band, strips, strip_count, rows);
-    }
-  });
+  for_row_items(plan, h.out, in.at<const T>(0), out.at<T>(0), scratch.tables,
+                [&](const T* source, int64_t filter, T* to, int64_t first, int64_t rows, const T** table) {
+                  list_rows_under(h, w.source, source, scratch.zeros, first, rows, table);
+                  const RowBand<T> band{.rows = table,
+                                        .weights = weight + filter * 9 + (h.transposed ? 8 : 0),
+                                        .weight_step = h.transposed ? -1 : 1,
+                                        .bias = bias ? bias[filter] : T(0),
+                                        .out = to + first * w.out,
+                                        .out_width = w.out,
+                                        .origin = row_origin(w)};
+                  const auto convolve =
+                      w.source_step == 1
+                          ? (rows < kConvRows ? convolve_band<T, 1, 1> : convolve_band<T, 1, kConvRows>)
+                          : (rows < kConvRows ? convolve_band<T, 2, 1> : convolve_band<T, 2, kConvRows>);
+                  convolve(band, scratch.strips, scratch.strip_count, rows);
+                });
   return {};
 }
 

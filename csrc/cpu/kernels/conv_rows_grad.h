@@ -23,6 +23,7 @@ template <class T, int kStep, int kR, bool kMasked>
 #pragma GCC unroll 2
   for (int r = 0; r < kR; ++r) {
     const T* const at = gradient + r * gradient_width + strip.column;
+    simd::fetch_ahead(at);
     g[r] = kMasked && strip.columns < simd::kLanes<T> ? simd::load_n(at, strip.columns) : simd::load(at);
     if constexpr (kStep == 2) g[r] = simd::order_split(g[r]);  // its own inverse
   }
@@ -30,6 +31,7 @@ template <class T, int kStep, int kR, bool kMasked>
 #pragma GCC unroll 5
   for (int i = 0; i < (kR - 1) * kStep + 3; ++i) {
     V x[3];
+    if (i < kR * kStep) fetch_taps_ahead<kStep>(rows[i] + column);
     load_taps<T, kStep, kMasked>(rows[i] + column, strip.masks, x);
 #pragma GCC unroll 2
     for (int r = 0; r < kR; ++r) {
@@ -81,7 +83,7 @@ void sum_rows(const ConvWeightGradPlan& plan, const T* gradient, const T* source
   const ConvPlanes& p = plan.planes;
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
   auto* const strips = static_cast<RowStrip<T>*>(scratch);
-  const int64_t strip_count = make_strips(w, false, strips);
+  const int64_t strip_count = make_strips(w, w.out, row_origin(w), false, strips);
   const T** const tables = reinterpret_cast<const T**>(strips + strip_count);
   T* const zeros = reinterpret_cast<T*>(tables + plan.tasks * plan.table);
   zero_row(zeros, w.source);
@@ -95,7 +97,7 @@ void sum_rows(const ConvWeightGradPlan& plan, const T* gradient, const T* source
       zero_row(to, 9);
       for (int64_t n = shard * p.images / plan.shards; n < (shard + 1) * p.images / plan.shards; ++n) {
         const int64_t image = n * p.groups + filter / plan.filters;
-        list_rows(h, w.source, source + image * h.source * w.source, zeros, 0, h.out, table);
+        list_rows_under(h, w.source, source + image * h.source * w.source, zeros, 0, h.out, table);
         sum(gradient + (n * filters + filter) * h.out * w.out, h.out, w.out, table, strips, strip_count,
             row_origin(w), to);
       }

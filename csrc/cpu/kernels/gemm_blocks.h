@@ -9,14 +9,13 @@
 namespace chainrule::cpu {
 
 struct GemmBlocks {
-  int64_t mr, nr;    // the tile of C held in registers
-  int64_t lanes;     // elements of a vector
-  int64_t a_step;    // elements from one k to the next in a packed panel of A, at least mr
-  int64_t kc;        // depth of a block: a panel of B (kc x nr) stays in the first-level cache
-  int64_t mc;        // rows of A (mc x kc) that stay in the second-level cache
-  int64_t nc;        // columns of B packed at a time
-  int64_t element;   // bytes
-  int64_t prefetch;  // rows of B that are fetched ahead
+  int64_t mr, nr;   // the tile of C held in registers
+  int64_t lanes;    // elements of a vector
+  int64_t a_step;   // elements from one k to the next in a packed panel of A, at least mr
+  int64_t kc;       // depth of a block: a panel of B (kc x nr) stays in the first-level cache
+  int64_t mc;       // rows of A (mc x kc) that stay in the second-level cache
+  int64_t nc;       // columns of B packed at a time
+  int64_t element;  // bytes
 };
 
 inline constexpr int64_t kMaxShards = 16;
@@ -45,11 +44,10 @@ struct GemmShape {
 };
 
 // An operand is read where it lies, not packed, where at most so many columns use a row of A, or rows one of
-// B. B's rows are read at one time, so it matters how far they spread: fewer rows may use it if they are far
-// apart, and none without fetching ahead or from memory. Rows a multiple of kSetBytes apart share a set of
-// the first-level cache.
-inline constexpr int64_t kInPlaceColumns = 384, kInPlaceRows = 560, kFarRows = 140;
-inline constexpr int64_t kNearBytes = int64_t{1} << 19, kFarBytes = int64_t{1} << 23, kSetBytes = 4096;
+// B. A block of B's rows must lie close together: they are read at one time, and far apart each lies on a
+// page of its own. Rows a multiple of kSetBytes apart share a set of the first-level cache.
+inline constexpr int64_t kInPlaceColumns = 384, kInPlaceRows = 560;
+inline constexpr int64_t kNearBytes = int64_t{1} << 19, kSetBytes = 4096;
 
 [[gnu::always_inline]] inline bool a_serves_in_place(const GemmBlocks& b, const GemmShape& s) {
   return s.a_column == 1 && s.a_row > 0 && s.a_row * b.element % kSetBytes != 0 && s.n <= kInPlaceColumns;
@@ -57,9 +55,8 @@ inline constexpr int64_t kNearBytes = int64_t{1} << 19, kFarBytes = int64_t{1} <
 
 [[gnu::always_inline]] inline bool b_serves_in_place(const GemmBlocks& b, const GemmShape& s) {
   const bool near = (s.k < b.kc ? s.k : b.kc) * s.b_row * b.element <= kNearBytes;
-  const bool cached = b.prefetch > 0 && s.k * s.b_row * b.element <= kFarBytes;
-  const int64_t most = near ? kInPlaceRows : cached ? kFarRows : 0;
-  return s.b_column == 1 && s.b_row > 0 && s.b_row * b.element % kSetBytes != 0 && s.m <= most;
+  return near && s.b_column == 1 && s.b_row > 0 && s.b_row * b.element % kSetBytes != 0 &&
+         s.m <= kInPlaceRows;
 }
 
 // How one product is cut. The smaller operand is shared: packed by all tasks together, for one block of k or,

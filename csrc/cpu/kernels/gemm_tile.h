@@ -49,7 +49,6 @@ inline constexpr GemmBlocks kBlocks{
     .mc = sizeof(T) == 4 ? kRows : round_up(kRows / 2, kMR),
     .nc = round_up(kColumns, kNR<T>),
     .element = sizeof(T),
-    .prefetch = kPrefetch,
 };
 
 // What happens to a finished sum before it is stored. A bias is added after the last block of k.

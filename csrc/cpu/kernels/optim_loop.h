@@ -60,6 +60,7 @@ template <int kWritten, class T, int N, class Update>
   simd::Vec<T> v[N];
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
+    for (int k = 0; k < N && i < n - simd::kAhead<T>; ++k) simd::fetch_ahead(arrays[k] + i);
     for (int k = 0; k < N; ++k) v[k] = simd::load(arrays[k] + i);
     update(v);
     for (int k = 0; k < kWritten; ++k) simd::store(arrays[k] + i, v[k]);

@@ -62,7 +62,10 @@ template <class Op, int kRows, class T = typename Op::T>
     simd::store(to, at(0, part));
     return;
   }
-  for (int64_t c = 0; c + lanes <= n; c += lanes) simd::store(to + c, at(c, whole));
+  for (int64_t c = 0; c + lanes <= n; c += lanes) {
+    for (int64_t r = 0; r < (kRows != 0 ? kRows : rows); ++r) simd::fetch_ahead(x + r * line + c);
+    simd::store(to + c, at(c, whole));
+  }
   if (n % lanes != 0) simd::store(to + n - lanes, at(n - lanes, whole));
 }
 
@@ -132,6 +135,7 @@ void combine_columns(const PoolPlan& p, const T* from, T* y, int64_t n, T diviso
     const int64_t stride = kStride != 0 ? kStride : p.stride_w;
     Vec<T> v = combine_taps<Op, kStride, kTaps>(p, from + i * stride, count);
     if constexpr (kAverages<Op>) v /= simd::splat<T>(divisor);
+    simd::fetch_ahead(y + i);
     if (count == lanes)
       simd::store(y + i, v);
     else

@@ -21,6 +21,8 @@ template <class T>
 [[gnu::always_inline]] inline void store_pairs(T* to, Vec<T> a, Vec<T> b, int64_t n) {
   constexpr int64_t lanes = kLanes<T>;
   const auto [low, high] = simd::interleave(a, b);
+  simd::fetch_ahead(to);
+  simd::fetch_ahead(to + lanes);
   if (n == lanes) {
     simd::store(to, low);
     simd::store(to + lanes, high);
@@ -80,6 +82,8 @@ template <class T, class Block>
 template <class T>
 void select_two_by_two(const PoolPlan& p, const T* g, const int32_t* offsets, T* gx) {
   each_two_by_two(p, gx, [&](int64_t at, int64_t corner, int64_t n, T* top, T* bottom) {
+    simd::fetch_ahead(g + at);
+    simd::fetch_ahead(offsets + at);
     const Vec<T> v = n == kLanes<T> ? simd::load(g + at) : simd::load_n(g + at, n);
     // Which of its window's four elements each lane chose: 0, 1, width or width + 1.
     const auto chosen = load_offsets(offsets + at, n, T{}) - simd::splat<Index<T>>(Index<T>(corner)) -
@@ -117,6 +121,7 @@ template <class T>
 void average_two_by_two(const PoolPlan& p, const T* g, T* gx) {
   const Vec<T> divisor = simd::splat<T>(static_cast<T>(p.divisor != 0 ? p.divisor : 4));
   each_two_by_two(p, gx, [&](int64_t at, int64_t, int64_t n, T* top, T* bottom) {
+    simd::fetch_ahead(g + at);
     const Vec<T> v = (n == kLanes<T> ? simd::load(g + at) : simd::load_n(g + at, n)) / divisor;
     store_pairs<T>(top, v, v, n);
     store_pairs<T>(bottom, v, v, n);
@@ -187,6 +192,7 @@ template <bool kAdd, class T>
   constexpr int64_t lanes = kLanes<T>;
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
+    if (!kAdd) simd::fetch_ahead(to + i);
     simd::store(to + i, kAdd ? simd::load(to + i) + simd::load(from + i) : simd::load(from + i));
   }
   if (i == n) return;

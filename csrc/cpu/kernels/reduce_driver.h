@@ -60,7 +60,10 @@ template <class Op, class T = typename Op::T>
     V acc[accumulators];
     for (int k = 0; k < accumulators; ++k) acc[k] = op.step(op.neutral(), simd::load(x + k * lanes));
     for (i = accumulators * lanes; i + accumulators * lanes <= n; i += accumulators * lanes) {
-      for (int k = 0; k < accumulators; ++k) acc[k] = op.step(acc[k], simd::load(x + i + k * lanes));
+      for (int k = 0; k < accumulators; ++k) {
+        simd::fetch_ahead(x + i + k * lanes);
+        acc[k] = op.step(acc[k], simd::load(x + i + k * lanes));
+      }
     }
     for (int k = 0; k < 4; ++k) acc[k] = op.combine(acc[k], acc[k + 4]);
     result = op.combine(op.combine(acc[0], acc[2]), op.combine(acc[1], acc[3]));

@@ -103,6 +103,8 @@ NATIVE = [
           "any_number_of_threads and conv2d", "static_cast<double>(kMaxConvTasks)", "1.0 + num_threads()"),
     fault("conv: the left edge of rows", KERNELS + "conv_row_strips.h",
           "|| at < 0 || at + 2", "|| at + 2", "forward and conv2d-rows"),
+    fault("conv_transpose: pairs", KERNELS + "conv_row_pairs.h",
+          "tap == 1 ? !odd : tap == 0", "tap == 1 ? !odd : tap != 0", "forward and conv_transpose2d-pairs"),
     fault("conv: pairs of gradient rows", KERNELS + "conv_rows_grad.h",
           "row + 2 <= end", "row + 2 < end", "gradient and conv2d-rows"),
     fault("conv: the second block of dot products", KERNELS + "gemm_dot.h",

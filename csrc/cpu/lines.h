@@ -12,8 +12,8 @@ namespace {
 inline constexpr int64_t kSumPiece = 64;
 
 // Where a walk stands: `n` elements from offset `at`; step counts along the line. Whole vectors and tails
-// have types of their own, so that the body of a loop has no masks. kAlong: the next are its neighbours, and
-// so are other lines'.
+// have types of their own, so that the body of a loop has no masks. kAlong: the walk goes along memory, and
+// what comes a page later is fetched.
 template <class T, bool kAlong = true>
 struct Whole {
   int64_t at, step;

@@ -1,8 +1,7 @@
 #pragma once
 // Elementary functions on Vec<float> and Vec<double> (F32, F64), lane by lane, without libm, free of
-// branches but for one that a vector of normal numbers takes in log.
-// NaN, infinities, signed zeros and subnormals, as operand or result, are as in C; errno and the exception
-// flags are not kept.
+// branches but for one that a vector of normal numbers takes in log. NaN, infinities, signed zeros and
+// subnormals, as operand or result, are as in C; errno and the exception flags are not kept.
 //
 //   exp expm1 tanh sigmoid    math_exp.h        log log1p    math_log.h        pow    math_pow.h
 //   erf sincos2pi reciprocal rsqrt              here

@@ -58,12 +58,12 @@ namespace simd {
 // Fetches what a loop along memory reads or writes a page later, for the vector at p. The processor's own
 // fetching ahead stops at the end of a page, and begins anew with every row. Nothing is read: the address may
 // lie outside of an array, where fetching it is wasted.
+inline constexpr std::int64_t kAheadBytes = 4096;
 template <class T>
-inline constexpr std::int64_t kAhead = 4096 / sizeof(T);
+inline constexpr std::int64_t kAhead = kAheadBytes / static_cast<std::int64_t>(sizeof(T));
 template <class T>
 [[gnu::always_inline]] inline void fetch_ahead(const T* p) {
-  const auto address = reinterpret_cast<std::uintptr_t>(p) + kAhead<T> * sizeof(T);
-  __builtin_prefetch(reinterpret_cast<const char*>(address));
+  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + kAheadBytes));
 }
 
 // Fewer than kLanes elements, the other lanes filled: with a reduction's neutral element, say.

@@ -155,7 +155,8 @@ void plan_conv(const Shape& image, const Shape& weight, const Shape& result, con
   const ConvAxis &h = p.axis[0], &w = p.axis[1];
   c.filters = transposed ? weight[1] : weight[0] / p.groups;
   c.tasks = c.pack_tasks = c.buffer = c.block = 0;
-  if (p.images == 0 || p.groups * c.filters == 0 || h.grid <= 0 || w.grid <= 0) return;
+  if (p.images == 0 || p.groups * c.filters == 0 || h.out == 0 || w.out == 0) return;
+  if (h.grid <= 0 || w.grid <= 0) return;
 
   const int64_t taps = h.kernel * w.kernel;
   const int64_t wanted = wanted_tasks(flops_of(p, c.filters));

@@ -37,7 +37,7 @@ void choose_band(cpu::ConvPlanes& p, int64_t bytes, int64_t wanted_units, int64_
 bool image_is_planes(const cpu::ConvPlanes& p);
 
 // 3x3, one channel and few filters: copying planes would take longer than multiplying (conv_rows.h,
-// conv_row_pairs.h). Not for short rows where a masked load is several instructions.
+// conv_row_pairs.h). With stride 1 not for short rows where a masked load is several instructions.
 bool rows_serve(const cpu::ConvPlanes& p, int64_t filters, DType dtype);
 
 double flops_of(const cpu::ConvPlanes& p, int64_t filters);

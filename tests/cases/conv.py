@@ -100,7 +100,20 @@ CASES = [
     conv("rows-few", (2, 2, 3, 21), (4, 1, 3, 3), groups=2, padding=(1, 0)),
     conv("rows-far", (1, 2, 5, 18), (2, 1, 3, 3), groups=2, padding=(4, 19)),
     conv("rows-far-stride", (1, 2, 5, 18), (2, 1, 3, 3), groups=2, padding=(5, 22), stride=2),
-    conv("large-rows-bands", (1, 1, 131, 140), (2, 1, 3, 3), padding=1, large=True),
+    *[
+        conv(
+            f"rows-no-{k}",
+            x,
+            (2, 1, 3, 3),
+            groups=2,
+            stride=2,
+            padding=3,
+            torch=None,
+            no_peer="PyTorch refuses",
+        )
+        for k, x in (("rows", (1, 2, 0, 5)), ("columns", (1, 2, 5, 0)), ("pixels", (1, 2, 0, 0)))
+    ],
+    conv("large-rows-bands", (1, 1, 262, 280), (2, 1, 3, 3), padding=1, large=True),
     conv("depthwise-multiplier", (1, 3, 6, 6), (6, 1, 3, 3), groups=3, stride=2),
     conv("first-layer", (1, 3, 16, 16), (8, 3, 7, 7), stride=2, padding=3),
     # Filters and columns around the tiles of every instruction set.

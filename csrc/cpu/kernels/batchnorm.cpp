@@ -19,7 +19,7 @@ using simd::Vec;
 }
 
 // f(vector) for n elements of each of `rows` planes, `step` apart; the missing ones of a plane's last vector
-// are equal to `fill`. Sums four vectors apart; `ahead`: fetches.
+// are equal to `fill`. Sums four vectors apart; `ahead`: whether to fetch a page ahead.
 template <class T, class F>
 [[gnu::always_inline]] inline double sum_of(const T* x, int64_t rows, int64_t step, int64_t n, bool ahead,
                                             T fill, F f) {

@@ -40,7 +40,7 @@ template <class T>
 struct GradBlock {
   const T *g, *x, *y;
   int64_t rows, step, n;
-  bool ahead;  // fetches
+  bool ahead;  // whether to fetch a page ahead
 };
 
 // Blocks keep the chain of float32 additions short; they are added up in float64.
@@ -142,10 +142,11 @@ template <class T, bool kRelu>
   const auto grad_n = [=](int64_t i) __attribute__((always_inline)) {
     return masked<kRelu>(simd::load_n(g + i, n - i), kRelu ? simd::load_n(y + i, n - i) : Vec<T>{});
   };
+  const bool ahead = n >= 2 * simd::kAhead<T>;  // as fetches_ahead, in planes; single columns are short
   int64_t i = 0;
   if (training) {
     for (; i + lanes <= n; i += lanes) {
-      if (n >= 2 * simd::kAhead<T>) simd::fetch_ahead(gx + i);
+      if (ahead) simd::fetch_ahead(gx + i);
       simd::store(gx + i, full(grad(i), simd::load(x + i)));
     }
     if (i < n) simd::store_n(gx + i, full(grad_n(i), simd::load_n(x + i, n - i)), n - i);

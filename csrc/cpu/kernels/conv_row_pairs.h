@@ -26,8 +26,8 @@ struct PairBand {
   const T* const* rows;  // of the source: the lower one of the first pair and those after it
   const T* weights;
   T bias;
-  T* out;  // first row of the first pair
-  int64_t out_rows, out_width, origin;
+  T* out;                                // first row of the first pair
+  int64_t rows_left, out_width, origin;  // rows from there to the image's end
 };
 
 // Both rows of a pair, a strip of pairs of columns wide.
@@ -54,7 +54,7 @@ template <class T, bool kOddRows, bool kOddColumns, bool kMasked>
   }
 #pragma GCC unroll 2
   for (int r = 0; r < 2; ++r) {
-    if (2 * pair + r >= b.out_rows) return;
+    if (2 * pair + r >= b.rows_left) return;
     const auto both = simd::interleave(sum[r][0], sum[r][1]);
     T* const to = b.out + (2 * pair + r) * b.out_width + 2 * strip.column;
     simd::fetch_ahead(to);
@@ -111,7 +111,7 @@ Status run_row_pairs(Stream&, const PlanData& data, Ptrs in, Ptrs out, void* wor
                                          .weights = weight + filter * 9,
                                          .bias = bias ? bias[filter] : T(0),
                                          .out = to + 2 * first * w.out,
-                                         .out_rows = h.out - 2 * first,
+                                         .rows_left = h.out - 2 * first,
                                          .out_width = w.out,
                                          .origin = pair_origin(w)};
                   convolve(band, scratch.strips, scratch.strip_count, pairs);

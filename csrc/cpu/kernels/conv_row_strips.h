@@ -10,7 +10,7 @@ namespace {
 
 template <class T>
 struct RowStrip {
-  int64_t column, columns;  // of the result
+  int64_t column, columns;  // of the result, or pairs of them
   bool masked;
   simd::LaneMask<T> masks[4];  // of the loads
 };
@@ -63,7 +63,7 @@ template <class T, int kStep, bool kMasked>
   }
 }
 
-// The source columns that a strip is the first to read: those of the rows that are no other tile's.
+// Fetches ahead the source columns of a strip, for a row that the next tile does not read again.
 template <int kStep, class T>
 [[gnu::always_inline]] inline void fetch_taps_ahead(const T* at) {
   simd::fetch_ahead(at);

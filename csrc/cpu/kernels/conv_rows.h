@@ -5,8 +5,9 @@
 // beyond a row's ends load with masks. With stride 2 a pair of vectors is split into even and odd columns,
 // which belong to neighbouring taps.
 //
-// The input gradient of stride 1 is the same with the kernel turned around. Every element is bias plus one
-// chain of multiply-adds over the taps, row by row. Included by conv.cpp only.
+// The input gradient of stride 1 is the same with the kernel turned around; that of stride 2 is in
+// conv_row_pairs.h. Every element is bias plus one chain of multiply-adds over the taps, row by row. Included
+// by conv.cpp only.
 
 #include "core/parallel.h"
 #include "cpu/kernels/conv_row_strips.h"
@@ -91,8 +92,8 @@ void convolve_band(const RowBand<T>& b, const RowStrip<T>* strips, int64_t strip
   }
 }
 
-// The items of all tasks, bands of `rows` result rows of an image of one filter: body(source image, filter,
-// result image, first row, rows, table of source rows).
+// The items of all tasks: bands of an image's `rows` result rows, or pairs of them, for one filter.
+// body(source image, filter, result image, first, count, table of source rows).
 template <class T, class F>
 void for_row_items(const ConvPlan& plan, int64_t rows, const T* source, T* out, const T** tables, F&& body) {
   const ConvPlanes& p = plan.planes;

@@ -51,8 +51,10 @@ template <class T>
 template <class T, class F, int... k>
 void loop(char* const* data, const int64_t* s, int64_t n, std::integer_sequence<int, k...>) {
   for (int64_t i = 0; i < n; i += simd::kLanes<T>) {
-    if (i < n - simd::kAhead<T>)
-      (fetch_lanes<T>(data[k + 1], s[k + 1], i), ..., fetch_lanes<T>(data[0], s[0], i));
+    if (i < n - simd::kAhead<T>) {
+      fetch_lanes<T>(data[0], s[0], i);
+      (fetch_lanes<T>(data[k + 1], s[k + 1], i), ...);
+    }
     const simd::Vec<T> v = F::call(load_lanes<T>(data[k + 1], s[k + 1], i, n - i)...);
     store_lanes<T>(data[0], s[0], i, n - i, v);
   }

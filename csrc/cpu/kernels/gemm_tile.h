@@ -133,8 +133,7 @@ template <class T, int MR, int NV>
 }
 
 // Lines of a row of NV vectors, and of C's rows: what will be wanted is fetched while there is much to
-// compute. Rows of a matrix in place lie on pages of their own, which the processor's prefetching does not
-// foresee.
+// compute. Rows of a matrix in place are no neighbours, which the processor's prefetching does not foresee.
 template <int NV, class T>
 [[gnu::always_inline]] inline void prefetch_row(const T* row) {
   constexpr int64_t line = 64 / sizeof(T);

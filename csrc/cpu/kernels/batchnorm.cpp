@@ -62,7 +62,7 @@ template <class T>
 template <class T>
 void plane_moments(const BatchnormPlan& p, const Part& part, const T* x, Moments* moments) {
   each_block(p, part, [&](int64_t at, int64_t c, int64_t rows, int64_t n) __attribute__((always_inline)) {
-    merge(moments[c], moments_of(x + at, rows, p.channels * p.length, n, fetches_ahead<T>(p)));
+    merge(moments[c], moments_of(x + at, rows, p.channels * p.length, n, fetches_ahead<T>(p.length)));
   });
 }
 
@@ -129,7 +129,7 @@ template <bool kRelu, class V>
 template <class T, bool kRelu>
 void normalise_planes(const BatchnormPlan& p, const Part& part, const Operands<T>& o) {
   constexpr int64_t lanes = kLanes<T>;
-  const bool ahead = fetches_ahead<T>(p);
+  const bool ahead = fetches_ahead<T>(p.length);
   each_plane(p, part, [&](int64_t at, int64_t channel) {
     const Affine<T> a(o.mean[channel], o.invstd[channel], o.weight, o.bias, channel);
     const Vec<T> centre = simd::splat<T>(a.centre), scale = simd::splat<T>(a.scale);

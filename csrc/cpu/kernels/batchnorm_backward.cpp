@@ -84,8 +84,13 @@ template <class T, bool kRelu>
 template <class T, bool kRelu>
 void plane_sums(const BatchnormPlan& p, const Part& part, const Operands<T>& o, GradSums* sums) {
   each_block(p, part, [&](int64_t at, int64_t c, int64_t rows, int64_t n) __attribute__((always_inline)) {
-    const GradBlock<T> block{
-        o.g + at, o.x + at, kRelu ? o.y + at : nullptr, rows, p.channels * p.length, n, fetches_ahead<T>(p)};
+    const GradBlock<T> block{o.g + at,
+                             o.x + at,
+                             kRelu ? o.y + at : nullptr,
+                             rows,
+                             p.channels * p.length,
+                             n,
+                             fetches_ahead<T>(p.length)};
     add_block<T, kRelu>(sums[c], block, static_cast<T>(o.mean[c]));
   });
 }
@@ -142,7 +147,7 @@ template <class T, bool kRelu>
   const auto grad_n = [=](int64_t i) __attribute__((always_inline)) {
     return masked<kRelu>(simd::load_n(g + i, n - i), kRelu ? simd::load_n(y + i, n - i) : Vec<T>{});
   };
-  const bool ahead = n >= 2 * simd::kAhead<T>;  // as fetches_ahead, in planes; single columns are short
+  const bool ahead = fetches_ahead<T>(n);
   int64_t i = 0;
   if (training) {
     for (; i + lanes <= n; i += lanes) {

@@ -28,8 +28,8 @@ struct Part {
 
 // A task's planes follow one another only within a sample: what lies a page after short ones is others'.
 template <class T>
-[[gnu::always_inline]] inline bool fetches_ahead(const BatchnormPlan& p) {
-  return p.length >= 2 * simd::kAhead<T>;
+[[gnu::always_inline]] inline bool fetches_ahead(int64_t length) {
+  return length >= 2 * simd::kAhead<T>;
 }
 
 template <class Body>

@@ -26,8 +26,9 @@ struct PairBand {
   const T* const* rows;  // of the source: the lower one of the first pair and those after it
   const T* weights;
   T bias;
-  T* out;                                // first row of the first pair
-  int64_t rows_left, out_width, origin;  // rows from there to the image's end
+  T* out;             // first row of the first pair
+  int64_t rows_left;  // from there to the image's end
+  int64_t out_width, origin;
 };
 
 // Both rows of a pair, a strip of pairs of columns wide.
